@@ -1,0 +1,99 @@
+import { existsSync, statSync } from 'node:fs';
+import Sqlite from 'better-sqlite3';
+import { configurationError } from '#runtime/process/program-error.ts';
+
+export type Database = Sqlite.Database;
+
+export interface DatabaseSchema {
+  /** What the file is, for error messages: "twin store". */
+  readonly name: string;
+  /** Migration N brings a file from version N to N + 1; only ever appended to. */
+  readonly migrations: readonly string[];
+}
+
+/**
+ * Opens a SQLite file in write-ahead-log mode with `synchronous=FULL`: what a transaction has
+ * committed survives kill -9 and power loss. Brings it to the schema's newest version.
+ *
+ * Errors (exit 78; the file is left as it is): `database-corrupt`, `database-newer`,
+ * `database-unreadable`.
+ */
+export function openDatabase(file: string, schema: DatabaseSchema): Database {
+  const hadContent = existsSync(file) && statSync(file).size > 0;
+  let database: Database | undefined;
+  try {
+    database = new Sqlite(file, { timeout: 5000 });
+    if (hadContent) checkIntegrity(database, file, schema.name);
+    refuseNewer(database, file, schema);
+    database.pragma('journal_mode = WAL');
+    database.pragma('synchronous = FULL');
+    database.pragma('foreign_keys = ON');
+    migrate(database, schema);
+    return database;
+  } catch (cause) {
+    database?.close();
+    throw toProgramError(cause, file, schema.name);
+  }
+}
+
+/** Opens an existing file to read it beside its writer; errors as {@link openDatabase}. */
+export function openDatabaseReadOnly(file: string, schema: DatabaseSchema): Database {
+  let database: Database | undefined;
+  try {
+    database = new Sqlite(file, { readonly: true, fileMustExist: true, timeout: 5000 });
+    refuseNewer(database, file, schema);
+    return database;
+  } catch (cause) {
+    database?.close();
+    throw toProgramError(cause, file, schema.name);
+  }
+}
+
+function checkIntegrity(database: Database, file: string, name: string): void {
+  const verdict = database.pragma('quick_check(1)', { simple: true });
+  if (verdict !== 'ok') throw corrupt(file, name, verdict);
+}
+
+function refuseNewer(database: Database, file: string, schema: DatabaseSchema): void {
+  const version = userVersion(database);
+  const newest = schema.migrations.length;
+  if (version <= newest) return;
+  throw configurationError(
+    'database-newer',
+    `${file}: this ${schema.name} was written by a newer DITEN (format ${version}, this one ` +
+      `reads up to ${newest}); update DITEN or use another data folder`,
+  );
+}
+
+function migrate(database: Database, schema: DatabaseSchema): void {
+  for (let version = userVersion(database); version < schema.migrations.length; version++) {
+    database.transaction(() => {
+      database.exec(schema.migrations[version]!);
+      database.pragma(`user_version = ${version + 1}`);
+    })();
+  }
+}
+
+function userVersion(database: Database): number {
+  return database.pragma('user_version', { simple: true }) as number;
+}
+
+function corrupt(file: string, name: string, detail: unknown): Error {
+  return configurationError(
+    'database-corrupt',
+    `${file}: this ${name} is damaged or not a SQLite file (${String(detail)}); it is left as it ` +
+      'is: restore a copy, or move it away to start empty',
+    detail,
+  );
+}
+
+function toProgramError(cause: unknown, file: string, name: string): unknown {
+  if (!(cause instanceof Sqlite.SqliteError)) return cause;
+  if (/^SQLITE_(CORRUPT|NOTADB)/.test(cause.code)) return corrupt(file, name, cause.message);
+  return configurationError(
+    'database-unreadable',
+    `${file}: cannot open this ${name} (${cause.message}); check that its folder exists and ` +
+      'that this user may write there',
+    cause,
+  );
+}
