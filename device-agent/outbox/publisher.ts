@@ -1,0 +1,150 @@
+import type { Clock } from '#runtime/clock/clock.ts';
+import type { MqttClient, MqttMessage } from '#runtime/mqtt/mqtt-client.ts';
+import type { Log } from '#runtime/observe/log.ts';
+import type { MessageCodec } from '#shared/wire/message.ts';
+import {
+  committedCodec,
+  type DataMessage,
+  SAMPLES_PER_MESSAGE_MAX,
+} from '#shared/wire/telemetry.ts';
+import { topicOf } from '#shared/wire/topics.ts';
+import type { Outbox } from './outbox.ts';
+
+/** How far the publisher runs ahead of the acknowledgements, in samples. */
+const WINDOW_SAMPLES = 8 * SAMPLES_PER_MESSAGE_MAX;
+/** Without an acknowledgement for so long, all that is not acknowledged is sent again. */
+const STALL_MS = 3000;
+
+export interface PublisherOptions {
+  readonly outbox: Outbox;
+  readonly mqtt: MqttClient;
+  readonly codec: MessageCodec<DataMessage>;
+  readonly group: string;
+  readonly device: string;
+  readonly clock: Clock;
+  readonly log: Log;
+}
+
+/**
+ * Carries the outbox to the edge node: sends in order, a bounded way ahead of what the edge node
+ * has acknowledged as committed, and from there again after a lost link or a silence.
+ */
+export class Publisher implements Disposable {
+  readonly #options: PublisherOptions;
+  readonly #dataTopic: string;
+  #sent: number;
+  #publishing = false;
+  #disposed = false;
+  #progressMs: number;
+  #cancelTimer: () => void = () => undefined;
+  #drained: (() => void)[] = [];
+
+  private constructor(options: PublisherOptions) {
+    this.#options = options;
+    this.#dataTopic = topicOf(options.group, options.device, 'data');
+    this.#sent = options.outbox.counts().available - 1;
+    this.#progressMs = options.clock.monotonicMs();
+  }
+
+  static async start(options: PublisherOptions): Promise<Publisher> {
+    const publisher = new Publisher(options);
+    const { mqtt, group, device } = options;
+    mqtt.onConnectionChange(() => publisher.#rewind());
+    await mqtt.subscribe(topicOf(group, device, 'committed'), (message) =>
+      publisher.#onCommitted(message),
+    );
+    publisher.#watch();
+    publisher.#rewind();
+    return publisher;
+  }
+
+  /** To be called when the outbox has something new. */
+  notify(): void {
+    void this.#pump();
+  }
+
+  /** Resolves when all that was produced is acknowledged. */
+  drained(): Promise<void> {
+    return new Promise((resolve) => {
+      this.#drained.push(resolve);
+      this.#settle();
+    });
+  }
+
+  [Symbol.dispose](): void {
+    this.#disposed = true;
+    this.#cancelTimer();
+  }
+
+  #onCommitted({ payload }: MqttMessage): void {
+    const { outbox, log } = this.#options;
+    const decoded = committedCodec.decode(payload);
+    if (!decoded.ok) {
+      log.warn(decoded.error, 'acknowledgement refused');
+      return;
+    }
+    const { epoch, sequence } = decoded.value;
+    const { acknowledged, produced } = outbox.counts();
+    if (epoch !== outbox.epoch || sequence > produced) {
+      log.warn({ epoch, sequence, produced }, 'acknowledgement of samples never produced');
+      return;
+    }
+    if (sequence <= acknowledged) return;
+    outbox.acknowledge(sequence);
+    this.#sent = Math.max(this.#sent, sequence);
+    this.#progressMs = this.#options.clock.monotonicMs();
+    this.#settle();
+    void this.#pump();
+  }
+
+  async #pump(): Promise<void> {
+    if (this.#publishing) return;
+    this.#publishing = true;
+    try {
+      while (await this.#publishNext());
+    } catch (error) {
+      // The link went down under the message; the next connection starts from the acknowledged.
+      this.#options.log.debug({ error }, 'publishing interrupted');
+    } finally {
+      this.#publishing = false;
+    }
+  }
+
+  async #publishNext(): Promise<boolean> {
+    const { outbox, mqtt, codec } = this.#options;
+    const { available } = outbox.counts();
+    const after = Math.max(this.#sent, available - 1);
+    if (this.#disposed || !mqtt.connected || after - available >= WINDOW_SAMPLES) return false;
+    const samples = outbox.following(after, SAMPLES_PER_MESSAGE_MAX);
+    const last = samples.at(-1);
+    if (last === undefined) return false;
+    if (after === available - 1) this.#progressMs = this.#options.clock.monotonicMs();
+    this.#sent = last.sequence;
+    await mqtt.publish(this.#dataTopic, codec.encode({ epoch: outbox.epoch, available, samples }));
+    return true;
+  }
+
+  #rewind(): void {
+    this.#sent = this.#options.outbox.counts().available - 1;
+    this.#progressMs = this.#options.clock.monotonicMs();
+    void this.#pump();
+  }
+
+  #watch(): void {
+    const { clock, outbox, log } = this.#options;
+    this.#cancelTimer = clock.after(STALL_MS / 4, () => {
+      const unacknowledged = this.#sent >= outbox.counts().available;
+      if (unacknowledged && clock.monotonicMs() - this.#progressMs >= STALL_MS) {
+        log.warn({ sent: this.#sent, ...outbox.counts() }, 'no acknowledgement; sending again');
+        this.#rewind();
+      }
+      this.#watch();
+    });
+  }
+
+  #settle(): void {
+    const { available, produced } = this.#options.outbox.counts();
+    if (available <= produced) return;
+    for (const resolve of this.#drained.splice(0)) resolve();
+  }
+}

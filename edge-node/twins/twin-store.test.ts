@@ -1,0 +1,116 @@
+import assert from 'node:assert/strict';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, beforeEach, describe, it } from 'node:test';
+import Sqlite from 'better-sqlite3';
+import type { Sample } from '#shared/twin/sample.ts';
+import type { DataMessage } from '#shared/wire/telemetry.ts';
+import { TwinStore } from './twin-store.ts';
+
+const folder = mkdtempSync(join(tmpdir(), 'diten-twins-'));
+after(() => rmSync(folder, { recursive: true }));
+
+let file = '';
+let files = 0;
+beforeEach(() => {
+  file = join(folder, `twins-${files++}.sqlite`);
+});
+
+const EPOCH = '0123456789abcdef';
+
+function data(first: number, count: number, property = 'environment/temperature'): DataMessage {
+  const samples: Sample[] = Array.from({ length: count }, (_, i) => ({
+    sequence: first + i,
+    property,
+    timeMs: 1000 * (first + i),
+    value: first + i,
+    quality: 'ok',
+  }));
+  return { epoch: EPOCH, available: 1, samples };
+}
+
+function storedSequences(): number[] {
+  const database = new Sqlite(file, { readonly: true });
+  const rows = database.prepare('SELECT sequence FROM samples ORDER BY sequence').all();
+  database.close();
+  return (rows as { sequence: number }[]).map(({ sequence }) => sequence);
+}
+
+describe('twin store', () => {
+  it('commits samples with the twin and acknowledges them', () => {
+    using store = new TwinStore(file);
+    const acknowledged = store.commit([{ device: 'mote-1', message: data(1, 3) }], 5);
+    assert.deepEqual(acknowledged, [
+      { device: 'mote-1', committed: { v: 1, epoch: EPOCH, sequence: 3 } },
+    ]);
+    assert.equal(store.get('mote-1')?.reported['environment/temperature']?.value, 3);
+    assert.deepEqual(storedSequences(), [1, 2, 3]);
+  });
+
+  it('stores each sample once when deliveries overlap', () => {
+    using store = new TwinStore(file);
+    store.commit([{ device: 'a', message: data(1, 3) }], 0);
+    store.commit(
+      [
+        { device: 'a', message: data(2, 3) },
+        { device: 'a', message: data(1, 5) },
+      ],
+      0,
+    );
+    assert.deepEqual(storedSequences(), [1, 2, 3, 4, 5]);
+    assert.equal(store.samplesCommitted, 5);
+  });
+
+  it('acknowledges nothing beyond a gap', () => {
+    using store = new TwinStore(file);
+    store.commit([{ device: 'a', message: data(1, 1) }], 0);
+    const [acknowledged] = store.commit([{ device: 'a', message: data(3, 1) }], 0);
+    assert.equal(acknowledged?.committed.sequence, 1);
+    assert.deepEqual(storedSequences(), [1]);
+  });
+
+  it('has everything again after it is opened again', () => {
+    {
+      using store = new TwinStore(file);
+      store.commit([{ device: 'a', message: data(1, 2) }], 7);
+      store.change('a', { kind: 'presence', online: true, units: {}, nowMs: 8 });
+    }
+    using store = new TwinStore(file);
+    assert.equal(store.committed('a', EPOCH).sequence, 2);
+    assert.equal(store.samplesCommitted, 2);
+    assert.equal(store.get('a')?.reported['environment/temperature']?.timeMs, 2000);
+    assert.equal(store.get('a')?.online, false);
+  });
+
+  it('keeps streams of one device under different epochs apart', () => {
+    using store = new TwinStore(file);
+    store.commit([{ device: 'a', message: data(1, 4) }], 0);
+    const other = { ...data(1, 1), epoch: 'ffffffffffffffff' };
+    const [acknowledged] = store.commit([{ device: 'a', message: other }], 0);
+    assert.equal(acknowledged?.committed.sequence, 1);
+  });
+
+  it('bounds the number of properties a device may have', () => {
+    using store = new TwinStore(file);
+    const samples = data(1, 1200).samples.map((sample) => ({
+      ...sample,
+      property: `feature/p${sample.sequence}`,
+    }));
+    store.commit([{ device: 'a', message: { epoch: EPOCH, available: 1, samples } }], 0);
+    assert.equal(Object.keys(store.get('a')?.reported ?? {}).length, 1000);
+    assert.equal(store.committed('a', EPOCH).sequence, 1200);
+  });
+
+  it('refuses a damaged file and leaves it alone', () => {
+    writeFileSync(file, 'this is not a database, whatever its name says');
+    assert.throws(() => new TwinStore(file), { code: 'database-corrupt', exit: 78 });
+  });
+
+  it('refuses a file from a newer version', () => {
+    const database = new Sqlite(file);
+    database.pragma('user_version = 99');
+    database.close();
+    assert.throws(() => new TwinStore(file), { code: 'database-newer', exit: 78 });
+  });
+});

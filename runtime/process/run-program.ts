@@ -1,0 +1,53 @@
+import { exitCode, ProgramError } from './program-error.ts';
+
+export interface ProgramContext {
+  /** Stops the program from within: for an error that no retry can mend. */
+  fail(error: unknown): void;
+}
+
+/**
+ * Runs a program until it is told to stop: starts it, disposes of it on SIGTERM, SIGINT or the loss
+ * of the parent that supervises it over an IPC channel, and exits. A second signal exits at once.
+ * A {@link ProgramError} is one line on standard error and its exit code.
+ */
+export async function runProgram(
+  start: (context: ProgramContext) => Promise<AsyncDisposable>,
+): Promise<void> {
+  let program: AsyncDisposable | undefined;
+  let stopping = false;
+
+  const stop = async (code: number) => {
+    if (stopping) process.exit(code === exitCode.ok ? exitCode.failed : code);
+    stopping = true;
+    try {
+      await program?.[Symbol.asyncDispose]();
+      process.exit(code);
+    } catch (error) {
+      process.exit(report(error));
+    }
+  };
+  const fail = (error: unknown) => void stop(report(error));
+
+  process.on('SIGTERM', () => void stop(exitCode.ok));
+  process.on('SIGINT', () => void stop(exitCode.ok));
+  process.on('disconnect', () => void stop(exitCode.ok));
+  process.on('uncaughtException', (error) => process.exit(report(error)));
+
+  try {
+    program = await start({ fail });
+  } catch (error) {
+    process.exit(report(error));
+  }
+  process.send?.({ kind: 'ready' });
+}
+
+/** Tells the person why the program ends; returns the exit code. */
+export function report(error: unknown): number {
+  if (error instanceof ProgramError) {
+    process.stderr.write(`diten: ${error.message} [${error.code}]\n`);
+    return error.exit;
+  }
+  const detail = error instanceof Error ? (error.stack ?? error.message) : String(error);
+  process.stderr.write(`diten: unexpected failure: ${detail}\n`);
+  return exitCode.failed;
+}

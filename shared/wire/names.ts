@@ -1,0 +1,18 @@
+import { z } from 'zod';
+
+/** A device's or group's name: a topic level, a client id and part of a thing's id. */
+export const nameSchema = z
+  .string()
+  .regex(/^[a-z0-9](?:[a-z0-9-]{0,62}[a-z0-9])?$/, 'use 1 to 64 of a-z, 0-9 and -');
+
+/** `feature/property`. */
+export const propertySchema = z
+  .string()
+  .max(128)
+  .regex(/^[a-z0-9][a-z0-9-]*\/[a-z0-9][a-z0-9-]*$/, 'use feature/property of a-z, 0-9 and -');
+
+/** The identity of one outbox: 16 random hex digits. */
+export const epochSchema = z.string().regex(/^[0-9a-f]{16}$/, 'expected 16 hex digits');
+
+/** A SHA-256 digest in lower-case hex. */
+export const digestSchema = z.string().regex(/^[0-9a-f]{64}$/, 'expected 64 hex digits');
