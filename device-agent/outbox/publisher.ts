@@ -34,6 +34,8 @@ export class Publisher implements Disposable {
   readonly #dataTopic: string;
   #sent: number;
   #publishing = false;
+  /** Something may have come since the last look into the outbox. */
+  #wanted = false;
   #disposed = false;
   #progressMs: number;
   #cancelTimer: () => void = () => undefined;
@@ -98,10 +100,14 @@ export class Publisher implements Disposable {
   }
 
   async #pump(): Promise<void> {
+    this.#wanted = true;
     if (this.#publishing) return;
     this.#publishing = true;
     try {
-      while (await this.#publishNext());
+      while (this.#wanted) {
+        this.#wanted = false;
+        while (await this.#publishNext());
+      }
     } catch (error) {
       // The link went down under the message; the next connection starts from the acknowledged.
       this.#options.log.debug({ error }, 'publishing interrupted');

@@ -59,7 +59,7 @@ describe('twin store', () => {
       0,
     );
     assert.deepEqual(storedSequences(), [1, 2, 3, 4, 5]);
-    assert.equal(store.samplesCommitted, 5);
+    assert.equal(store.samplesOf('a'), 5);
   });
 
   it('acknowledges nothing beyond a gap', () => {
@@ -78,7 +78,7 @@ describe('twin store', () => {
     }
     using store = new TwinStore(file);
     assert.equal(store.committed('a', EPOCH).sequence, 2);
-    assert.equal(store.samplesCommitted, 2);
+    assert.equal(store.samplesOf('a'), 2);
     assert.equal(store.get('a')?.reported['environment/temperature']?.timeMs, 2000);
     assert.equal(store.get('a')?.online, false);
   });

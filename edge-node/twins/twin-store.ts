@@ -33,7 +33,7 @@ export class TwinStore implements Disposable {
   readonly #statements: ReturnType<typeof prepare>;
   readonly #twins = new Map<string, Twin>();
   readonly #propertyIds = new Map<string, Map<string, number>>();
-  #samplesCommitted: number;
+  readonly #samplesByDevice: Map<string, number>;
 
   constructor(file: string) {
     this.#database = openDatabase(file, twinSchema);
@@ -43,8 +43,8 @@ export class TwinStore implements Disposable {
       // Nobody is connected to a node that has just started; presence will tell.
       this.#twins.set(twin.device, { ...twin, online: false });
     }
-    const { count } = this.#statements.countSamples.get() as { count: number };
-    this.#samplesCommitted = count;
+    const counts = this.#statements.sampleCounts.all() as { device: string; count: number }[];
+    this.#samplesByDevice = new Map(counts.map(({ device, count }) => [device, count]));
   }
 
   /** All twins, in the order of their devices' names. */
@@ -60,9 +60,9 @@ export class TwinStore implements Disposable {
     return this.#twins.size;
   }
 
-  /** How many samples the file holds. */
-  get samplesCommitted(): number {
-    return this.#samplesCommitted;
+  /** How many samples of a device the file holds. */
+  samplesOf(device: string): number {
+    return this.#samplesByDevice.get(device) ?? 0;
   }
 
   /** How far one epoch of a device's outbox is committed. */
@@ -79,7 +79,7 @@ export class TwinStore implements Disposable {
   commit(deliveries: readonly Delivery[], nowMs: number): Acknowledgement[] {
     const changed = new Map<string, Twin>();
     const acknowledgements = new Map<string, Acknowledgement>();
-    let stored = 0;
+    const stored = new Map<string, number>();
     this.#inTransaction(() => {
       for (const { device, message } of deliveries) {
         const { samples, committed } = this.#store(device, message);
@@ -87,7 +87,7 @@ export class TwinStore implements Disposable {
           const before = changed.get(device) ?? this.#twins.get(device) ?? newTwin(device);
           changed.set(device, reduceTwin(before, { kind: 'samples', samples, nowMs }));
         }
-        stored += samples.length;
+        stored.set(device, (stored.get(device) ?? 0) + samples.length);
         acknowledgements.set(`${device}/${message.epoch}`, {
           device,
           committed: { v: 1, epoch: message.epoch, sequence: committed },
@@ -96,7 +96,9 @@ export class TwinStore implements Disposable {
       for (const twin of changed.values()) this.#save(twin);
     });
     for (const [device, twin] of changed) this.#twins.set(device, twin);
-    this.#samplesCommitted += stored;
+    for (const [device, count] of stored) {
+      this.#samplesByDevice.set(device, this.samplesOf(device) + count);
+    }
     return [...acknowledgements.values()];
   }
 
@@ -170,7 +172,9 @@ export class TwinStore implements Disposable {
 function prepare(database: Database) {
   return {
     twins: database.prepare('SELECT state FROM twins'),
-    countSamples: database.prepare('SELECT count(*) AS count FROM samples'),
+    sampleCounts: database.prepare(
+      'SELECT device, sum(committed - absent) AS count FROM streams GROUP BY device',
+    ),
     stream: database.prepare(
       'SELECT id, committed, absent FROM streams WHERE device = ? AND epoch = ?',
     ),

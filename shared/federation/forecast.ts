@@ -1,9 +1,12 @@
-import type { TaskDefinition } from '../wire/learning.ts';
-
 /** One value per feature of a learning task, in the task's order. */
 export type FeatureVector = readonly number[];
 
-type Shape = Pick<TaskDefinition, 'features' | 'window'>;
+/** What a forecast needs of a learning task's definition. */
+interface Shape {
+  readonly features: readonly { readonly scale: number }[];
+  /** Readings. */
+  readonly window: number;
+}
 
 /** Changes beyond this many scales are cut there, so that one wild reading cannot rule a round. */
 const CLIP = 10;

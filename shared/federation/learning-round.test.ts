@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import fc from 'fast-check';
+import { digestOf } from '../identity/digest.ts';
 import {
   gatheringState,
   type LearningEffect,
@@ -10,15 +11,17 @@ import {
   stepLearning,
 } from './learning-round.ts';
 
+const b0 = digestOf(Uint8Array.of(0));
+const b1 = digestOf(Uint8Array.of(1));
 const rules = { quorum: 2, deadlineMs: 100, intervalMs: 10 };
 
 function update(device: string, over: Partial<RoundUpdate> = {}): RoundUpdate {
-  const base = { round: 1, base: 'b0', sampleCount: 1, loss: 1, digest: 'd', parameters: [] };
+  const base = { round: 1, base: b0, sampleCount: 1, loss: 1, digest: b0, parameters: [] };
   return { device, ...base, ...over };
 }
 
 function play(inputs: readonly LearningInput[]) {
-  let state: LearningState = gatheringState(1, 'b0', 0);
+  let state: LearningState = gatheringState(1, b0, 0);
   const effects: LearningEffect[] = [];
   const rejections: string[] = [];
   for (const input of inputs) {
@@ -42,10 +45,10 @@ const answer = (device: string, over?: Partial<RoundUpdate>): LearningInput => (
 describe('learning round', () => {
   it('waits for a quorum of devices and its time', () => {
     assert.deepEqual(play([{ kind: 'tick', nowMs: 0, eligible: ['a'] }]).kinds, []);
-    const late = stepLearning(rules, gatheringState(1, 'b0', 50), { ...begin });
+    const late = stepLearning(rules, gatheringState(1, b0, 50), { ...begin });
     assert.ok(late.ok && late.value.effects.length === 0);
     assert.deepEqual(play([begin]).effects, [
-      { kind: 'announce', round: 1, base: 'b0', participants: ['a', 'b', 'c'] },
+      { kind: 'announce', round: 1, base: b0, participants: ['a', 'b', 'c'] },
     ]);
   });
 
@@ -77,9 +80,9 @@ describe('learning round', () => {
     const { state } = play([
       begin,
       ...['a', 'b', 'c'].map((device) => answer(device)),
-      { kind: 'committed', nowMs: 50, digest: 'b1' },
+      { kind: 'committed', nowMs: 50, digest: b1 },
     ]);
-    assert.deepEqual(state, { phase: 'gathering', round: 2, base: 'b1', notBeforeMs: 60 });
+    assert.deepEqual(state, { phase: 'gathering', round: 2, base: b1, notBeforeMs: 60 });
   });
 
   it('rejects what does not fit, by its code', () => {
@@ -87,7 +90,7 @@ describe('learning round', () => {
       answer('a'),
       begin,
       answer('a', { round: 7 }),
-      answer('a', { base: 'other' }),
+      answer('a', { base: b1 }),
       answer('stranger'),
       answer('a'),
       answer('a'),
@@ -112,7 +115,7 @@ describe('learning round', () => {
       fc
         .record({ device, round: fc.integer({ min: 1, max: 3 }) })
         .map(({ device, round }) => answer(device, { round })),
-      fc.constant({ kind: 'committed' as const, nowMs: 0, digest: 'b0' }),
+      fc.constant({ kind: 'committed' as const, nowMs: 0, digest: b0 }),
     );
     fc.assert(
       fc.property(fc.array(input, { maxLength: 80 }), (inputs) => {

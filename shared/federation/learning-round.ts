@@ -1,5 +1,6 @@
 import { type Failure, fail, ok, type Result } from '../basics/result.ts';
 import type { NamedTensor } from '../codec/tensor.ts';
+import type { Digest } from '../identity/digest.ts';
 
 export interface RoundRules {
   /** Updates without which a round has no result. */
@@ -14,12 +15,12 @@ export interface RoundUpdate {
   readonly device: string;
   readonly round: number;
   /** Digest of the model version the device started from. */
-  readonly base: string;
+  readonly base: Digest;
   readonly sampleCount: number;
   /** Mean loss over the device's local steps. */
   readonly loss: number;
   /** Digest of `parameters`, as encoded on the wire. */
-  readonly digest: string;
+  readonly digest: Digest;
   readonly parameters: readonly NamedTensor[];
 }
 
@@ -30,7 +31,7 @@ export interface RoundUpdate {
 export type LearningState = {
   /** The round in progress, or the next one. */
   readonly round: number;
-  readonly base: string;
+  readonly base: Digest;
 } & (
   | { readonly phase: 'gathering'; readonly notBeforeMs: number }
   | {
@@ -45,20 +46,20 @@ export type LearningState = {
 export type LearningInput =
   | { readonly kind: 'tick'; readonly nowMs: number; readonly eligible: readonly string[] }
   | { readonly kind: 'update'; readonly update: RoundUpdate }
-  | { readonly kind: 'committed'; readonly nowMs: number; readonly digest: string }
+  | { readonly kind: 'committed'; readonly nowMs: number; readonly digest: Digest }
   | { readonly kind: 'aggregation-failed'; readonly nowMs: number };
 
 export type LearningEffect =
   | {
       readonly kind: 'announce';
       readonly round: number;
-      readonly base: string;
+      readonly base: Digest;
       readonly participants: readonly string[];
     }
   | {
       readonly kind: 'aggregate';
       readonly round: number;
-      readonly base: string;
+      readonly base: Digest;
       readonly updates: readonly RoundUpdate[];
     }
   | { readonly kind: 'abandon'; readonly round: number; readonly received: number };
@@ -73,7 +74,7 @@ export interface LearningStep {
 }
 
 /** Before the first round of a task, or after a restart: `round` is the next to be held. */
-export function gatheringState(round: number, base: string, notBeforeMs: number): LearningState {
+export function gatheringState(round: number, base: Digest, notBeforeMs: number): LearningState {
   return { phase: 'gathering', round, base, notBeforeMs };
 }
 
@@ -149,7 +150,7 @@ function aggregate({
   updates,
 }: {
   round: number;
-  base: string;
+  base: Digest;
   updates: readonly RoundUpdate[];
 }): LearningStep {
   return {

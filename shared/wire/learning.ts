@@ -1,12 +1,13 @@
 import { z } from 'zod';
+import { digestSchema } from '../identity/digest.ts';
 import { type MessageCodec, messageCodec } from './message.ts';
-import { digestSchema, propertySchema } from './names.ts';
+import { propertySchema } from './names.ts';
 
 /** Bytes of an ONNX file or a set of tensors that may cross in one message. */
 export const MODEL_SIZE_BYTES_MAX = 16 * 2 ** 20;
 
 const bytesSchema = z
-  .instanceof(Uint8Array)
+  .custom<Uint8Array>((value) => value instanceof Uint8Array, 'expected bytes')
   .refine((bytes) => bytes.length <= MODEL_SIZE_BYTES_MAX, 'is too large');
 const roundSchema = z
   .int()

@@ -13,6 +13,3 @@ export const propertySchema = z
 
 /** The identity of one outbox: 16 random hex digits. */
 export const epochSchema = z.string().regex(/^[0-9a-f]{16}$/, 'expected 16 hex digits');
-
-/** A SHA-256 digest in lower-case hex. */
-export const digestSchema = z.string().regex(/^[0-9a-f]{64}$/, 'expected 64 hex digits');

@@ -1,0 +1,104 @@
+import { systemClock } from '#runtime/clock/system-clock.ts';
+import { openDataFolder } from '#runtime/database/data-folder.ts';
+import type { MqttClient } from '#runtime/mqtt/mqtt-client.ts';
+import { connectMqtt } from '#runtime/mqtt/mqtt-js-client.ts';
+import type { MqttWill } from '#runtime/mqtt/mqtt-session.ts';
+import type { Log } from '#runtime/observe/log.ts';
+import { plainTelemetryCodec } from '#shared/wire/telemetry.ts';
+import { topicOf } from '#shared/wire/topics.ts';
+import type { AgentConfig } from './agent-config.ts';
+import { Forecaster } from './learning/forecaster.ts';
+import { Learner } from './learning/learner.ts';
+import { type NewSample, openOutbox } from './outbox/outbox.ts';
+import { Publisher } from './outbox/publisher.ts';
+import { presenceBytes, watchPresence } from './presence.ts';
+import { startSampler } from './sensors/sampler.ts';
+import type { Reading } from './sensors/sensor.ts';
+import { createSensors } from './sensors/sensor-config.ts';
+import { startTrainer } from './training/trainer.ts';
+
+/** How long a stopping agent waits for the edge node to take what the outbox holds. */
+const DRAIN_MS = 10_000;
+const RECONNECT_PERIOD_MS = 200;
+
+/**
+ * Starts one device agent: sensors -> outbox -> MQTT, and learning beside it. Disposal stops the
+ * sensors, hands over what the outbox holds where the link allows, and says goodbye.
+ */
+export async function startDeviceAgent(
+  config: AgentConfig,
+  { log, fail }: { log: Log; fail: (error: unknown) => void },
+): Promise<AsyncDisposable> {
+  const clock = systemClock;
+  await using parts = new AsyncDisposableStack();
+  const folder = parts.use(openDataFolder(config.data));
+  const outbox = parts.use(
+    openOutbox({ file: folder.file('outbox.sqlite'), nowMs: clock.nowMs(), ...config.outbox }),
+  );
+  const sensors = await createSensors(config.sensors, outbox);
+  const { id: device, group } = config;
+  const presence = { epoch: outbox.epoch, properties: sensors.flatMap((each) => each.properties) };
+  const will: MqttWill = {
+    topic: topicOf(group, device, 'presence'),
+    payload: presenceBytes('offline', presence),
+    qos: 1,
+    retain: true,
+  };
+  const mqtt = parts.use(
+    connectMqtt({
+      url: config.mqtt.url,
+      clientId: device,
+      username: outbox.epoch,
+      keepaliveSeconds: config.mqtt.keepaliveSeconds,
+      reconnectPeriodMs: RECONNECT_PERIOD_MS,
+      will,
+      log,
+    }),
+  );
+  const publisher = parts.use(
+    await Publisher.start({ outbox, mqtt, codec: plainTelemetryCodec, group, device, clock, log }),
+  );
+  watchPresence({ mqtt, group, device, presence, clock, log, fail });
+
+  const trainer = parts.use(startTrainer());
+  const forecaster = new Forecaster({ outbox, trainer, log, onScores: () => publisher.notify() });
+  parts.use(await Learner.start({ mqtt, group, device, outbox, trainer, forecaster, clock, log }));
+  const sampler = startSampler({
+    sensors,
+    clock,
+    log,
+    sink(readings) {
+      outbox.append(readings.flatMap(samplesOf));
+      publisher.notify();
+      forecaster.observe(readings);
+    },
+  });
+  parts.defer(() => handOver(mqtt, { publisher, will, log }));
+  parts.defer(() => forecaster.idle());
+  parts.use(sampler);
+  return parts.move();
+}
+
+function samplesOf({ timeMs, values }: Reading): NewSample[] {
+  return values.map(({ property, value, quality }) => ({ property, timeMs, value, quality }));
+}
+
+interface Farewell {
+  readonly publisher: Publisher;
+  /** Said by the agent itself where it can; the broker keeps it for when it cannot. */
+  readonly will: MqttWill;
+  readonly log: Log;
+}
+
+async function handOver(mqtt: MqttClient, { publisher, will, log }: Farewell): Promise<void> {
+  const patience = Promise.withResolvers<'late'>();
+  const timer = setTimeout(() => patience.resolve('late'), DRAIN_MS);
+  if ((await Promise.race([publisher.drained(), patience.promise])) === 'late') {
+    log.warn('stopping with samples the edge node has not acknowledged; they stay in the outbox');
+  }
+  clearTimeout(timer);
+  if (!mqtt.connected) return;
+  await mqtt
+    .publish(will.topic, will.payload, will)
+    .catch((error: Error) => log.warn({ reason: error.message }, 'farewell not sent'));
+}

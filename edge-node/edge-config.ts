@@ -1,0 +1,61 @@
+import { z } from 'zod';
+import { nameSchema, propertySchema } from '#shared/wire/names.ts';
+
+const listenerSchema = (port: number) =>
+  z
+    .strictObject({
+      /** Only loopback for now: there is no access control yet. */
+      host: z.string().default('127.0.0.1'),
+      /** 0 takes any free one. */
+      port: z.int().min(0).max(65535).default(port),
+    })
+    .prefault({});
+
+const learningSchema = z.strictObject({
+  /** What is forecast from its own past, and how much it changes normally between readings. */
+  features: z
+    .array(z.strictObject({ property: propertySchema, scale: z.number().positive() }))
+    .min(1)
+    .max(16),
+  window: z.int().min(2).max(1024).default(12),
+  hidden: z.int().min(1).max(4096).default(16),
+  /** Of the newest readings, how many each device learns from in a round. */
+  readings: z.int().min(16).max(1_000_000).default(1000),
+  optimiser: z.enum(['sgd', 'adam']).default('adam'),
+  learningRate: z.number().positive().max(10).default(0.003),
+  batchSize: z.int().min(1).max(4096).default(32),
+  localEpochs: z.int().min(1).max(1000).default(3),
+  seed: z.int().min(0).default(1),
+  quorum: z.int().min(1).default(2),
+  deadlineMs: z.int().min(100).default(30_000),
+  intervalMs: z.int().min(0).default(60_000),
+});
+export type LearningConfig = z.infer<typeof learningSchema>;
+
+/** The configuration of one edge node. */
+export const edgeConfigSchema = z.strictObject({
+  id: nameSchema,
+  group: nameSchema,
+  /** Folder for everything the node keeps. */
+  data: z.string().min(1),
+  log: z
+    .strictObject({ level: z.enum(['debug', 'info', 'warn', 'error']).default('info') })
+    .prefault({}),
+  mqtt: listenerSchema(1883)
+    .unwrap()
+    .extend({
+      payloadSizeBytesMax: z
+        .int()
+        .min(1024)
+        .max(2 ** 28)
+        .default(4 * 2 ** 20),
+      clientsMax: z.int().min(1).default(1000),
+    })
+    .prefault({}),
+  http: listenerSchema(8080),
+  twins: z.strictObject({ max: z.int().min(1).default(10_000) }).prefault({}),
+  models: z.strictObject({ kept: z.int().min(2).default(1000) }).prefault({}),
+  /** The learning task; none where left out. */
+  learning: learningSchema.optional(),
+});
+export type EdgeConfig = z.infer<typeof edgeConfigSchema>;

@@ -1,0 +1,57 @@
+import { Command, CommanderError, InvalidArgumentError } from 'commander';
+import { exitCode } from '#runtime/process/program-error.ts';
+import { report } from '#runtime/process/run-program.ts';
+
+// Each command loads its own part when it runs: a device agent must not pay for the edge node.
+const program = new Command('diten')
+  .description('Digital Twin Edge Network: device agents, edge nodes and field trials')
+  .exitOverride()
+  .showHelpAfterError('(diten --help lists the commands)');
+
+program
+  .command('device')
+  .description('run a device agent')
+  .requiredOption('--config <file>', 'TOML file of the agent')
+  .action(async ({ config }: { config: string }) => {
+    const { runDeviceAgent } = await import('#device-agent/main.ts');
+    await runDeviceAgent(config);
+  });
+
+program
+  .command('edge')
+  .description('run an edge node')
+  .requiredOption('--config <file>', 'TOML file of the node')
+  .action(async ({ config }: { config: string }) => {
+    const { runEdgeNode } = await import('#edge-node/main.ts');
+    await runEdgeNode(config);
+  });
+
+program
+  .command('trial')
+  .description('run a field trial on this machine: an edge node and five device agents')
+  .option('--seconds <n>', 'how long it runs, 10 or more', wholeSeconds, 90)
+  .option('--data <dir>', 'an empty or new folder for its data (default: a temporary one)')
+  .option('--keep', 'leave the temporary data folder in place', false)
+  .option('--json <file>', 'write the report there')
+  .action(async (options: { seconds: number; data?: string; keep: boolean; json?: string }) => {
+    const { runTrial } = await import('./trial/run-trial.ts');
+    process.exitCode = await runTrial(options);
+  });
+
+function wholeSeconds(text: string): number {
+  const seconds = Number(text);
+  if (!Number.isInteger(seconds) || seconds < 10 || seconds > 86_400) {
+    throw new InvalidArgumentError('give whole seconds from 10 to 86400');
+  }
+  return seconds;
+}
+
+try {
+  await program.parseAsync();
+} catch (error) {
+  if (error instanceof CommanderError) {
+    process.exitCode = error.exitCode === 0 ? exitCode.ok : exitCode.usage;
+  } else {
+    process.exitCode = report(error);
+  }
+}

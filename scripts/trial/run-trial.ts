@@ -1,0 +1,184 @@
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { NodeStatus } from '#edge-node/api/status.ts';
+import { exitCode, ProgramError } from '#runtime/process/program-error.ts';
+import { concludeTrial } from './conclude-trial.ts';
+import { type MoteRecords, readMotes } from './motes.ts';
+import { type SupervisedProgram, superviseProgram } from './supervisor.ts';
+import { type PlannedDevice, planTrial, type TrialPlan } from './trial-plan.ts';
+import { failuresOf, summaryOf } from './trial-report.ts';
+import { createTrialView, type TrialView } from './trial-view.ts';
+
+export interface TrialOptions {
+  readonly seconds: number;
+  /** Folder for the programs' data; a temporary one where left out. */
+  readonly data?: string;
+  /** Leaves the data where they are. */
+  readonly keep: boolean;
+  /** File for the report. */
+  readonly json?: string;
+}
+
+const VIEW_PERIOD_MS = 250;
+
+/**
+ * Runs a field trial: every program a process of its own, started again when it dies. Ends after
+ * its time or on the first SIGINT or SIGTERM, hands over what is still under way, and accounts for
+ * every sample. Returns the exit code: 1 where a sample is missing or doubled, or the ledger is not
+ * valid.
+ */
+export async function runTrial(options: TrialOptions): Promise<number> {
+  const startedMs = Number(process.env.DITEN_STARTED_AT_MS ?? Date.now());
+  const installSeconds = Number(process.env.DITEN_INSTALL_SECONDS ?? 0);
+  const motes = readMotes();
+  const folder = prepareFolder(options.data);
+  const plan = await planTrial(folder, { seconds: options.seconds, motes });
+  const view = createTrialView(process.stdout);
+  view.note(`DITEN field trial: ${options.seconds} s, data in ${folder}`);
+  view.note(`API: ${plan.apiUrl}/api/2/things`);
+
+  const trial = startPrograms(plan, view);
+  writeFileSync(join(folder, 'trial.json'), `${JSON.stringify(describe(plan), null, 2)}\n`);
+  let toFirstTwin: number | null = null;
+  try {
+    toFirstTwin = await watch(trial, {
+      plan,
+      view,
+      motes,
+      seconds: options.seconds,
+      onFirstTwinMs: () => (Date.now() - startedMs) / 1000 - installSeconds,
+    });
+  } finally {
+    view.end();
+    process.stdout.write('Ending: the devices hand over what they hold ...\n');
+    await stopInOrder(trial);
+  }
+  if (trial.fatal !== undefined) throw trial.fatal;
+
+  const report = concludeTrial(
+    { plan, motes, trial },
+    {
+      install: installSeconds,
+      toFirstTwin,
+      total: (Date.now() - startedMs) / 1000,
+    },
+  );
+  process.stdout.write(`\n${summaryOf(report)}\n`);
+  if (options.json !== undefined) {
+    writeFileSync(options.json, `${JSON.stringify(report, null, 2)}\n`);
+  }
+  if (options.keep || options.data !== undefined) process.stdout.write(`data       ${folder}\n`);
+  else rmSync(folder, { recursive: true });
+  const failures = failuresOf(report);
+  for (const failure of failures) process.stderr.write(`diten: ${failure}\n`);
+  return failures.length === 0 ? exitCode.ok : exitCode.failed;
+}
+
+export interface RunningTrial {
+  readonly edge: SupervisedProgram;
+  readonly devices: readonly SupervisedProgram[];
+  /** Why it cannot go on. */
+  fatal?: Error;
+}
+
+function prepareFolder(data: string | undefined): string {
+  if (data === undefined) return mkdtempSync(join(tmpdir(), 'diten-trial-'));
+  const folder = resolve(data);
+  if (existsSync(folder) && readdirSync(folder).length > 0) {
+    throw new ProgramError(
+      'data-folder-not-empty',
+      `${folder} is not empty; give --data an empty or new folder, nothing is overwritten`,
+      { exit: exitCode.usage },
+    );
+  }
+  mkdirSync(folder, { recursive: true });
+  return folder;
+}
+
+function startPrograms(plan: TrialPlan, view: TrialView): RunningTrial {
+  const trial: { fatal?: Error } = {};
+  const hooks = {
+    onRestart: (name: string, cause: string) =>
+      view.note(`${name} died (${cause}) and is started again`),
+    onFatal: (error: Error) => {
+      trial.fatal ??= error;
+    },
+  };
+  return Object.assign(trial, {
+    edge: superviseProgram(plan.edge, hooks),
+    devices: plan.devices.map((device) => superviseProgram(device, hooks)),
+  });
+}
+
+/** For scripts that look into a running trial. */
+function describe({ apiUrl, edge, devices }: TrialPlan): object {
+  return { apiUrl, programs: [edge, ...devices] };
+}
+
+interface Watch {
+  readonly plan: TrialPlan;
+  readonly view: TrialView;
+  readonly motes: MoteRecords;
+  readonly seconds: number;
+  onFirstTwinMs(): number;
+}
+
+/** Shows the progress until the time is up or a signal comes; returns seconds to the first twin. */
+async function watch(trial: RunningTrial, options: Watch): Promise<number | null> {
+  const { plan, view, motes, seconds } = options;
+  const stop = new AbortController();
+  const onSignal = () => stop.abort();
+  process.once('SIGINT', onSignal);
+  process.once('SIGTERM', onSignal);
+  const startMs = performance.now();
+  const elapsedSeconds = () => (performance.now() - startMs) / 1000;
+  let toFirstTwin: number | null = null;
+  while (elapsedSeconds() < seconds && !stop.signal.aborted && trial.fatal === undefined) {
+    const status = await fetchStatus(plan.apiUrl);
+    if (toFirstTwin === null && status?.devices.some(({ samples }) => samples > 0)) {
+      toFirstTwin = options.onFirstTwinMs();
+    }
+    view.show({
+      elapsedSeconds: elapsedSeconds(),
+      totalSeconds: seconds,
+      apiUrl: plan.apiUrl,
+      programs: [trial.edge, ...trial.devices].map((program) => ({
+        name: program.name,
+        pid: program.pid,
+        restarts: program.restarts,
+        ...expectedSamples(plan, motes, program.name),
+      })),
+      status,
+    });
+    await sleep(toFirstTwin === null ? 50 : VIEW_PERIOD_MS, null, { signal: stop.signal }).catch(
+      () => null,
+    );
+  }
+  process.off('SIGINT', onSignal);
+  process.off('SIGTERM', onSignal);
+  return toFirstTwin;
+}
+
+function expectedSamples(plan: TrialPlan, motes: MoteRecords, name: string) {
+  const device: PlannedDevice | undefined = plan.devices.find((each) => each.name === name);
+  if (device?.mote === undefined) return {};
+  // Temperature, humidity, and for nearly every reading a score.
+  return { expected: 3 * motes.readings.get(device.mote)!.length };
+}
+
+async function fetchStatus(apiUrl: string): Promise<NodeStatus | undefined> {
+  try {
+    const response = await fetch(`${apiUrl}/status`, { signal: AbortSignal.timeout(1000) });
+    return (await response.json()) as NodeStatus;
+  } catch {
+    return undefined; // starting, or just being restarted: the view says that it does not answer
+  }
+}
+
+/** The devices first, while the edge node still takes what they hold. */
+async function stopInOrder({ edge, devices }: RunningTrial): Promise<void> {
+  await Promise.all(devices.map((device) => device.stop()));
+  await edge.stop();
+}

@@ -1,0 +1,87 @@
+import type { RoundSummary } from '#edge-node/api/status.ts';
+import type { DeviceAccount } from './accounting.ts';
+import type { AnomalyReport } from './anomaly.ts';
+
+/** What a trial came to; the content of `--json FILE`. */
+export interface TrialReport {
+  readonly devices: readonly (DeviceAccount & { readonly restarts: number })[];
+  readonly rounds: readonly RoundSummary[];
+  readonly anomaly: readonly AnomalyReport[];
+  readonly ledger: {
+    readonly height: number;
+    /** Whether the ledger's file, read from genesis, holds all its promises. */
+    readonly verified: boolean;
+    readonly failure?: string;
+  };
+  readonly edgeRestarts: number;
+  readonly seconds: {
+    /** Spent installing dependencies before this start; 0 where nothing was missing. */
+    readonly install: number;
+    /** From the start of the command to the first twin at the API, installation left out. */
+    readonly toFirstTwin: number | null;
+    readonly total: number;
+  };
+}
+
+/** Every reason why a trial failed, in a sentence each; none where it succeeded. */
+export function failuresOf({ devices, ledger }: TrialReport): string[] {
+  const failures = devices.flatMap(({ id, missing, duplicated }) => [
+    ...(missing === 0 ? [] : [`${id}: ${missing} samples are missing`]),
+    ...(duplicated === 0 ? [] : [`${id}: ${duplicated} samples are stored twice`]),
+  ]);
+  return ledger.verified ? failures : [...failures, `the ledger is not valid: ${ledger.failure}`];
+}
+
+/** The report as a person reads it. */
+export function summaryOf(report: TrialReport): string {
+  const { devices, rounds, anomaly, ledger, seconds } = report;
+  const first = rounds[0];
+  const last = rounds.at(-1);
+  const lines = [
+    table(
+      ['device', 'produced', 'committed', 'missing', 'duplicated', 'restarts'],
+      devices.map((device) => [
+        device.id,
+        device.produced,
+        device.committed,
+        device.missing,
+        device.duplicated,
+        device.restarts,
+      ]),
+    ),
+    '',
+    first === undefined || last === undefined
+      ? 'learning   no round was completed'
+      : `learning   ${rounds.length} rounds, loss ${first.loss.toFixed(4)} -> ` +
+        `${last.loss.toFixed(4)}, model ${last.modelDigest.slice(0, 12)}`,
+    ...anomaly.map(
+      ({ device, auc, persistenceAuc, events }) =>
+        `anomaly    ${device}: AUC ${decimal(auc)} against ${events} labelled readings ` +
+        `(persistence ${decimal(persistenceAuc)})`,
+    ),
+    `ledger     height ${ledger.height}, ` +
+      (ledger.verified ? 'verified from genesis' : `NOT VALID: ${ledger.failure}`),
+    `edge node  ${report.edgeRestarts} restarts`,
+    `time       ${seconds.total.toFixed(1)} s, first twin after ` +
+      `${seconds.toFirstTwin === null ? '-' : seconds.toFirstTwin.toFixed(1)} s`,
+  ];
+  return lines.join('\n');
+}
+
+export function table(head: readonly string[], rows: readonly (string | number)[][]): string {
+  const cells = [head, ...rows.map((row) => row.map(String))];
+  const widths = head.map((_, column) => Math.max(...cells.map((row) => row[column]!.length)));
+  return cells
+    .map((row) =>
+      row
+        .map((cell, column) =>
+          column === 0 ? cell.padEnd(widths[column]!) : cell.padStart(widths[column]!),
+        )
+        .join('  '),
+    )
+    .join('\n');
+}
+
+function decimal(value: number | null): string {
+  return value === null ? '-' : value.toFixed(4);
+}
