@@ -1,0 +1,151 @@
+import type { OnnxRuntime, OnnxSession, OnnxTensor } from '#runtime/onnx/onnx-runtime.ts';
+import { type Failure, fail, ok, type Result } from '#shared/basics/result.ts';
+import type { NamedTensor } from '#shared/codec/tensor.ts';
+import {
+  compileTraining,
+  type TrainingGraphs,
+  type TrainingManifest,
+} from '#shared/training/compile-training.ts';
+import type { LossName } from '#shared/training/losses.ts';
+import { dataType } from '#shared/training/model/onnx-proto.ts';
+import { shapeSize } from '#shared/training/model/onnx-tensor.ts';
+import type { Port } from '#shared/training/model/shape.ts';
+import type { OptimiserOptions } from '#shared/training/optimisers.ts';
+import { matchParameters } from '#shared/training/parameters.ts';
+import type { TrainingFailure } from '#shared/training/training-failure.ts';
+import { learnShapes } from './learn-shapes.ts';
+
+/** What is to be trained, and how. */
+export interface TrainingTaskSpec {
+  /** An ONNX model with one float32 input and one float32 output to train, a row per example. */
+  readonly model: Uint8Array;
+  readonly loss: LossName;
+  readonly optimiser: OptimiserOptions;
+  /** Parameters that keep their values. */
+  readonly frozen?: readonly string[];
+}
+
+export interface TrainingTaskDescription {
+  /** SHA-256 of the model's bytes, in hex. */
+  readonly modelDigest: string;
+  /** The parameters as they stand in the model: names, order and shapes of all others. */
+  readonly parameters: readonly NamedTensor[];
+  /** Values in one example's input, and in its output. */
+  readonly inputSize: number;
+  readonly outputSize: number;
+}
+
+export type TrainerFailure =
+  | TrainingFailure
+  | Failure<'task-undefined' | 'input-unsupported' | 'training-data-invalid'>;
+
+/** A compiled task with its sessions loaded. */
+export interface TrainingTask extends AsyncDisposable {
+  readonly description: TrainingTaskDescription;
+  readonly manifest: TrainingManifest;
+  /** The `epoch` graph. */
+  readonly epoch: OnnxSession;
+  /** Sets what {@link predict} uses; the model's own values until then. */
+  useParameters(parameters: readonly NamedTensor[]): Result<undefined, TrainerFailure>;
+  /** `inputs` is [count, inputSize]; gives [count, outputSize]. */
+  predict(
+    inputs: Float32Array<ArrayBuffer>,
+    count: number,
+  ): Promise<Result<Float32Array<ArrayBuffer>, TrainerFailure>>;
+}
+
+/**
+ * Compiles the model and loads what trains and runs it.
+ *
+ * Errors: those of `compileTraining`; `input-unsupported`.
+ */
+export async function openTrainingTask(
+  runtime: OnnxRuntime,
+  spec: TrainingTaskSpec,
+): Promise<Result<TrainingTask, TrainerFailure>> {
+  const compiled = await compileTask(runtime, spec);
+  if (!compiled.ok) return compiled;
+  const { manifest, epoch, predict } = compiled.value;
+  const inputSize = rowSize(manifest.inputs);
+  const outputSize = rowSize([manifest.output]);
+  if (inputSize === undefined || outputSize === undefined) {
+    return fail(
+      'input-unsupported',
+      'a training task takes a model with one float32 input and one float32 output, both of ' +
+        'fixed size but for the batch; export it so',
+    );
+  }
+  const { modelDigest, parameters } = manifest;
+  const description = { modelDigest, parameters, inputSize, outputSize };
+  return ok(
+    createTask(description, manifest, {
+      epoch: await runtime.load(epoch),
+      predict: await runtime.load(predict),
+    }),
+  );
+}
+
+/** Most models state what is needed; the others are run once to learn their shapes. */
+async function compileTask(
+  runtime: OnnxRuntime,
+  { model, loss, optimiser, frozen = [] }: TrainingTaskSpec,
+): Promise<Result<TrainingGraphs, TrainingFailure>> {
+  const compiled = compileTraining(model, { loss, optimiser, frozen });
+  if (compiled.ok || compiled.error.code !== 'shape-unknown') return compiled;
+  const shapes = await learnShapes(runtime, model);
+  if (!shapes.ok) return shapes;
+  return compileTraining(model, { loss, optimiser, frozen, shapes: shapes.value });
+}
+
+function createTask(
+  description: TrainingTaskDescription,
+  manifest: TrainingManifest,
+  sessions: { readonly epoch: OnnxSession; readonly predict: OnnxSession },
+): TrainingTask {
+  const input = manifest.inputs[0]!;
+  let parameterFeeds = namedFeeds(manifest.parameters);
+  return {
+    description,
+    manifest,
+    epoch: sessions.epoch,
+    useParameters(parameters) {
+      const matched = matchParameters(manifest.parameters, parameters);
+      if (!matched.ok) return matched;
+      parameterFeeds = namedFeeds(matched.value);
+      return ok(undefined);
+    },
+    async predict(inputs, count) {
+      if (count < 1 || inputs.length !== count * description.inputSize) {
+        return fail(
+          'training-data-invalid',
+          `${inputs.length} values are not ${count} examples of ${description.inputSize}; pass ` +
+            'one row per example',
+        );
+      }
+      const x = { shape: rowsShape(input, count), data: inputs };
+      const outputs = await sessions.predict.run({ ...parameterFeeds, [input.name]: x });
+      const values = outputs[manifest.output.name]!.data;
+      return ok(Float32Array.from(values as Float32Array));
+    },
+    async [Symbol.asyncDispose]() {
+      await sessions.epoch[Symbol.asyncDispose]();
+      await sessions.predict[Symbol.asyncDispose]();
+    },
+  };
+}
+
+/** The shape of `count` rows of a port whose other dimensions are fixed. */
+export function rowsShape({ shape }: Port, count: number): number[] {
+  return shape.map((size) => size ?? count);
+}
+
+function namedFeeds(parameters: readonly NamedTensor[]): Record<string, OnnxTensor> {
+  return Object.fromEntries(parameters.map((tensor) => [tensor.name, tensor]));
+}
+
+/** Values in one row, where there is one float32 port and only its first dimension is free. */
+function rowSize([port, ...others]: readonly Port[]): number | undefined {
+  if (port === undefined || others.length > 0 || port.type !== dataType.float32) return undefined;
+  const sizes = port.shape.slice(1).filter((size) => size !== null);
+  return sizes.length === port.shape.length - 1 ? shapeSize(sizes) : undefined;
+}

@@ -1,0 +1,215 @@
+import assert from 'node:assert/strict';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, describe, it } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { Forecaster } from '#device-agent/learning/forecaster.ts';
+import { Learner } from '#device-agent/learning/learner.ts';
+import { openOutbox } from '#device-agent/outbox/outbox.ts';
+import { startTrainer } from '#device-agent/training/trainer.ts';
+import { deviceAccessRules } from '#edge-node/broker/access-rules.ts';
+import { startBroker } from '#edge-node/broker/broker.ts';
+import { edgeConfigSchema } from '#edge-node/edge-config.ts';
+import { Coordinator } from '#edge-node/federation/coordinator.ts';
+import { createLearningTask } from '#edge-node/federation/learning-task.ts';
+import { ModelStore } from '#edge-node/federation/model-store.ts';
+import { VersionLog } from '#edge-node/federation/version-log.ts';
+import { openLedger, verifyLedgerFile } from '#edge-node/ledger/ledger.ts';
+import { TwinStore } from '#edge-node/twins/twin-store.ts';
+import { systemClock as clock } from '#runtime/clock/system-clock.ts';
+import { openSigningKey } from '#runtime/identity/signing-key.ts';
+import { connectMqtt } from '#runtime/mqtt/mqtt-js-client.ts';
+import { createEvents } from '#runtime/observe/events.ts';
+import { silentLog as log } from '#runtime/observe/log.ts';
+import { anomalyScoreProperty } from '#shared/twin/sample.ts';
+import { updateCodec } from '#shared/wire/learning.ts';
+import { topicOf } from '#shared/wire/topics.ts';
+
+const root = mkdtempSync(join(tmpdir(), 'diten-learning-'));
+after(() => rmSync(root, { recursive: true }));
+const group = 'lab';
+const devices = ['mote-1', 'mote-2'];
+
+const { learning } = edgeConfigSchema.parse({
+  id: 'edge-1',
+  group,
+  data: root,
+  learning: {
+    features: [
+      { property: 'a/x', scale: 0.1 },
+      { property: 'a/y', scale: 1 },
+    ],
+    intervalMs: 20,
+    deadlineMs: 5000,
+  },
+});
+assert.ok(learning);
+const task = createLearningTask(learning);
+
+async function startEdge(folder: string) {
+  await using parts = new AsyncDisposableStack();
+  const events = createEvents(log, clock);
+  const twins = parts.use(new TwinStore(join(folder, 'twins.sqlite')));
+  const models = parts.use(new ModelStore(join(folder, 'models.sqlite'), 100));
+  const signer = openSigningKey(join(folder, 'key.pem'));
+  const file = join(folder, 'ledger.sqlite');
+  const ledger = parts.use(openLedger({ file, signer, clock, chainId: group }));
+  const access = deviceAccessRules(group);
+  const limits = { payloadSizeBytesMax: 2 ** 20, clientsMax: 10 };
+  const broker = parts.use(
+    await startBroker({ host: '127.0.0.1', port: 0, ...limits, access, events }),
+  );
+  const versions = new VersionLog(ledger, { task, roundsKept: 1000 });
+  const mqtt = broker.localClient();
+  const rules = learning!;
+  const coordinator = parts.use(
+    await Coordinator.start({ task, rules, mqtt, group, twins, models, versions, clock, events }),
+  );
+  for (const device of devices) announceFeatures(twins, device);
+  const kept = parts.move();
+  return {
+    events,
+    models,
+    versions,
+    coordinator,
+    port: broker.port,
+    [Symbol.asyncDispose]: () => kept.disposeAsync(),
+  };
+}
+
+/** The devices' twins as the twin host would have made them. */
+function announceFeatures(twins: TwinStore, device: string) {
+  const samples = ['a/x', 'a/y'].map((property, index) => ({
+    property,
+    sequence: index + 1,
+    timeMs: 0,
+    value: 0,
+    quality: 'ok' as const,
+  }));
+  twins.commit([{ device, message: { epoch: '0'.repeat(16), available: 1, samples } }], 0);
+  twins.change(device, { kind: 'presence', online: true, units: {}, nowMs: 0 });
+}
+
+async function startDevice(device: string, port: number, readings: number) {
+  await using parts = new AsyncDisposableStack();
+  const outbox = parts.use(
+    openOutbox({
+      file: join(mkdtempSync(join(root, 'device-')), 'outbox.sqlite'),
+      nowMs: 0,
+      unacknowledgedMax: 100_000,
+      acknowledgedKept: 1000,
+    }),
+  );
+  const reading = (i: number) => ({
+    timeMs: i,
+    values: [
+      { property: 'a/x', value: Math.sin(i / 3) / 5, quality: 'ok' as const },
+      { property: 'a/y', value: 2 * Math.cos(i / 5), quality: 'ok' as const },
+    ],
+  });
+  const store = (i: number) =>
+    outbox.append(reading(i).values.map((each) => ({ ...each, timeMs: i })));
+  for (let i = 0; i < readings; i++) store(i);
+  const mqtt = parts.use(
+    connectMqtt({
+      url: `mqtt://127.0.0.1:${port}`,
+      clientId: device,
+      username: outbox.epoch,
+      keepaliveSeconds: 5,
+      reconnectPeriodMs: 20,
+      log,
+    }),
+  );
+  const trainer = parts.use(startTrainer());
+  const forecaster = new Forecaster({ outbox, trainer, log, onScores: () => undefined });
+  parts.use(await Learner.start({ mqtt, group, device, outbox, trainer, forecaster, clock, log }));
+  const kept = parts.move();
+  return {
+    outbox,
+    mqtt,
+    forecaster,
+    observe(i: number) {
+      store(i);
+      forecaster.observe([reading(i)]);
+    },
+    [Symbol.asyncDispose]: () => kept.disposeAsync(),
+  };
+}
+
+async function until(condition: () => boolean): Promise<void> {
+  while (!condition()) await sleep(10);
+}
+
+describe('learning over MQTT', { timeout: 60_000 }, () => {
+  it('rounds lower the loss, are on the ledger, and give the devices their scores', async () => {
+    const folder = mkdtempSync(join(root, 'edge-'));
+    {
+      await using edge = await startEdge(folder);
+      await using one = await startDevice('mote-1', edge.port, 300);
+      await using _two = await startDevice('mote-2', edge.port, 200);
+      await until(() => edge.versions.newestRounds().length >= 8);
+      const rounds = edge.versions.newestRounds();
+      assert.deepEqual(rounds[0]?.participants, devices);
+      assert.ok(rounds.at(-1)!.loss < rounds[0]!.loss / 2);
+      assert.ok(edge.models.get(rounds.at(-1)!.modelDigest));
+      for (let i = 300; i < 320; i++) one.observe(i);
+      await until(() => one.outbox.producedOf(anomalyScoreProperty) >= 20);
+      const scores = one.outbox.newestOf(anomalyScoreProperty, 20);
+      assert.deepEqual(
+        scores.map(({ timeMs }) => timeMs),
+        Array.from({ length: 20 }, (_, i) => 300 + i),
+      );
+      // The signal is smooth: a model that has learned is off by less than persistence is.
+      const mean = scores.reduce((sum, { value }) => sum + value!, 0) / scores.length;
+      assert.ok(mean < 0.3, `mean score ${mean}`);
+    }
+    const verified = verifyLedgerFile(join(folder, 'ledger.sqlite'));
+    assert.ok(verified.ok && verified.value.height >= 9);
+
+    await using edge = await startEdge(folder);
+    const newest = edge.versions.newest()!;
+    assert.equal(edge.coordinator.state.round, newest.round + 1);
+    assert.equal(edge.coordinator.state.base, newest.digest);
+  });
+
+  it('holds a round without a device that is too poor in data, at its deadline', async () => {
+    const folder = mkdtempSync(join(root, 'edge-'));
+    learning!.deadlineMs = 600;
+    learning!.quorum = 1;
+    await using edge = await startEdge(folder);
+    await using _rich = await startDevice('mote-1', edge.port, 200);
+    await using _poor = await startDevice('mote-2', edge.port, 5);
+    await until(() => edge.versions.newestRounds().length >= 1);
+    assert.deepEqual(edge.versions.newestRounds()[0]?.participants, ['mote-1']);
+  });
+
+  it('refuses updates that do not fit, by a code', async () => {
+    const folder = mkdtempSync(join(root, 'edge-'));
+    await using edge = await startEdge(folder);
+    await using device = await startDevice('mote-1', edge.port, 5);
+    await until(() => device.mqtt.connected);
+    const good = {
+      v: 1 as const,
+      task: task.message.task,
+      round: 999,
+      base: task.initialDigest,
+      sampleCount: 5,
+      loss: 1,
+      parameters: task.initialBytes,
+    };
+    const topic = topicOf(group, 'mote-1', 'update');
+    for (const bytes of [
+      Uint8Array.of(1, 2, 3),
+      updateCodec.encode(good),
+      updateCodec.encode({ ...good, task: task.initialDigest }),
+      updateCodec.encode({ ...good, parameters: Uint8Array.of(0xa0) }),
+      updateCodec.encode({ ...good, loss: Number.NaN }),
+    ]) {
+      await device.mqtt.publish(topic, bytes, { qos: 1 });
+    }
+    const codes = ['message-invalid', 'stale-round', 'stale-task', 'tensor-invalid'];
+    await until(() => codes.every((code) => code in edge.events.counts()));
+    assert.equal(edge.events.counts()['message-invalid'], 2);
+  });
+});

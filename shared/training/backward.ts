@@ -1,0 +1,134 @@
+import { assert } from '../basics/assert.ts';
+import { ok, type Result } from '../basics/result.ts';
+import type { GraphBuilder } from './graph-builder.ts';
+import type { NodeProto } from './model/onnx-proto.ts';
+import type { Shapes } from './model/shape.ts';
+import { nodeReads, normalDomain, operatorSet, type SourceGraph } from './model/source-graph.ts';
+import type { Rule } from './rules/rule.ts';
+import { findRule } from './rules/rule-table.ts';
+import { type NodeFacts, refuse, type TrainingFailure } from './training-failure.ts';
+
+export interface BackwardRequest {
+  readonly source: SourceGraph;
+  readonly shapes: Shapes;
+  /** The values whose gradients are wanted. */
+  readonly parameters: readonly string[];
+  /** The value the loss is taken of, and the gradient of the loss by it. */
+  readonly output: { readonly name: string; readonly gradient: string };
+}
+
+/**
+ * Walks the model's nodes from last to first (reverse-mode differentiation) and adds the gradient
+ * nodes to `graph`. A value nobody's gradient reaches gets none, one used twice gets the sum.
+ * Returns the gradients by parameter; parameters that the output does not depend on are left out.
+ *
+ * Errors: `unsupported-operator`, `shape-unknown`.
+ */
+export function addBackwardPass(
+  graph: GraphBuilder,
+  { source, shapes, parameters, output }: BackwardRequest,
+): Result<Map<string, string>, TrainingFailure> {
+  const upstream = parametersUpstream(source, parameters);
+  const gradients = new Map([[output.name, output.gradient]]);
+  const add = (value: string, gradient: string): void => {
+    const sum = gradients.get(value);
+    gradients.set(value, sum === undefined ? gradient : graph.node('Add', [sum, gradient]));
+  };
+
+  for (const node of source.nodes.toReversed()) {
+    const reached = node.output.some((name) => gradients.has(name));
+    const blamed = [...new Set(nodeReads(node).flatMap((name) => [...(upstream.get(name) ?? [])]))];
+    if (!reached || blamed.length === 0) continue;
+    const facts = nodeFacts(node, source);
+    const rule = findRule(node, facts.opset);
+    if (rule === undefined) return unsupported(facts, blamed);
+    const unknown = rule.shapes?.(node).find((value) => !shapes.has(value));
+    if (unknown !== undefined) {
+      return refuse(
+        'shape-unknown',
+        `the gradient of ${describe(facts)} needs the shape of ${unknown}, which the model does ` +
+          'not state; learn the shapes with a probe run first',
+        facts,
+      );
+    }
+    applyRule(rule, { graph, node, shapes, upstream, gradients }).forEach((gradient, index) => {
+      const input = node.input[index]!;
+      if (gradient !== undefined && upstream.has(input)) add(input, gradient);
+    });
+  }
+  const reached = parameters.filter((name) => gradients.has(name));
+  return ok(new Map(reached.map((name) => [name, gradients.get(name)!])));
+}
+
+interface Walk {
+  readonly graph: GraphBuilder;
+  readonly node: NodeProto;
+  readonly shapes: Shapes;
+  readonly upstream: ReadonlyMap<string, ReadonlySet<string>>;
+  readonly gradients: ReadonlyMap<string, string>;
+}
+
+function applyRule(rule: Rule, walk: Walk): readonly (string | undefined)[] {
+  const { graph, node, shapes, upstream, gradients } = walk;
+  const dY = gradients.get(node.output[0]!);
+  assert(dY !== undefined, 'an operator with a rule has its gradient at its first output');
+  return rule.gradients(
+    {
+      graph,
+      node,
+      wants: (index) => upstream.has(node.input[index] ?? ''),
+      shapeOf(value) {
+        const shape = shapes.get(value);
+        assert(shape !== undefined, `the rule for ${rule.operator} lists the shapes it asks for`);
+        return shape;
+      },
+    },
+    dY,
+  );
+}
+
+/** For each value that depends on parameters, which ones; other values are left out. */
+function parametersUpstream(
+  source: SourceGraph,
+  parameters: readonly string[],
+): Map<string, ReadonlySet<string>> {
+  const upstream = new Map<string, ReadonlySet<string>>(
+    parameters.map((name) => [name, new Set([name])]),
+  );
+  for (const node of source.nodes) {
+    const found = nodeReads(node).flatMap((name) => [...(upstream.get(name) ?? [])]);
+    if (found.length === 0) continue;
+    const all = new Set(found);
+    for (const name of node.output) if (name !== '') upstream.set(name, all);
+  }
+  return upstream;
+}
+
+function nodeFacts(node: NodeProto, source: SourceGraph): NodeFacts {
+  const domain = normalDomain(node.domain);
+  const opset = operatorSet(source.model, domain);
+  return { name: node.name, operator: node.opType, domain, opset };
+}
+
+function describe({ name, operator, domain, opset }: NodeFacts): string {
+  const label = name === '' ? 'an unnamed node' : `node ${name}`;
+  return `${label} (${operator}, domain ${domain || 'ai.onnx'}, opset ${opset})`;
+}
+
+function unsupported(facts: NodeFacts, blamed: readonly string[]): Result<never, TrainingFailure> {
+  const quantised = /quantize|^QLinear|Integer$/i.test(facts.operator);
+  const mend = quantised
+    ? 'export the model with float weights, before quantisation'
+    : 'export the model without this operator';
+  return refuse(
+    'unsupported-operator',
+    `${describe(facts)} stands between ${listed(blamed)} and the loss, and its gradient is not ` +
+      `known; freeze ${blamed.length === 1 ? 'that parameter' : 'those parameters'}, or ${mend}`,
+    facts,
+  );
+}
+
+function listed(names: readonly string[]): string {
+  const shown = names.slice(0, 4).join(', ');
+  return names.length > 4 ? `${shown} and ${names.length - 4} more` : shown;
+}

@@ -1,0 +1,91 @@
+import { sha256 } from '@noble/hashes/sha2.js';
+import { bytesToHex } from '../basics/bytes.ts';
+import { ok, type Result } from '../basics/result.ts';
+import type { NamedTensor } from '../codec/tensor.ts';
+import { type ArtefactName, type ArtefactPorts, planArtefacts, planToBytes } from './artefacts.ts';
+import { differentiate, type TrainingOptions } from './differentiate.ts';
+import type { LossName } from './losses.ts';
+import type { Port } from './model/shape.ts';
+import { readSourceGraph } from './model/source-graph.ts';
+import type { OptimiserOptions } from './optimisers.ts';
+import { frozenParameters, matchParameters, replaceParameters } from './parameters.ts';
+import type { TrainingFailure } from './training-failure.ts';
+
+export interface TrainingManifest {
+  /** SHA-256 of the model's bytes, in hex. */
+  readonly modelDigest: string;
+  readonly opset: number;
+  readonly loss: LossName;
+  readonly optimiser: OptimiserOptions;
+  /** What trains, with initial values, in the model's order. */
+  readonly parameters: readonly NamedTensor[];
+  /** Float initialisers that keep their values. */
+  readonly frozen: readonly string[];
+  /** What the optimiser carries along, with initial values. */
+  readonly slots: readonly NamedTensor[];
+  readonly inputs: readonly Port[];
+  /** The output that is trained. */
+  readonly output: Port;
+  readonly artefacts: Readonly<Record<ArtefactName, ArtefactPorts>>;
+}
+
+/** ONNX models of standard operators; `artefacts.ts` says what each takes and gives. */
+export interface TrainingGraphs extends Readonly<Record<ArtefactName, Uint8Array<ArrayBuffer>>> {
+  readonly manifest: TrainingManifest;
+  /** The model with these parameters, an ordinary ONNX file. Errors: `parameters-mismatch`. */
+  writeBack(parameters: readonly NamedTensor[]): Result<Uint8Array<ArrayBuffer>, TrainingFailure>;
+}
+
+/**
+ * Compiles a float inference model into graphs that train it in any ONNX runtime. The same model
+ * and options give the same bytes.
+ *
+ * Errors: every {@link TrainingFailure} but `parameters-mismatch`.
+ */
+export function compileTraining(
+  modelBytes: Uint8Array,
+  options: TrainingOptions,
+): Result<TrainingGraphs, TrainingFailure> {
+  const read = readSourceGraph(modelBytes);
+  if (!read.ok) return read;
+  const source = read.value;
+  const differentiated = differentiate(source, options);
+  if (!differentiated.ok) return differentiated;
+  const { training, parameters, slots, output } = differentiated.value;
+  const plans = planArtefacts(training);
+  const bytesOf = (name: ArtefactName) => planToBytes(plans[name], source);
+  const portsOf = (name: ArtefactName) => ({
+    inputs: plans[name].inputs,
+    outputs: plans[name].outputs,
+  });
+  const manifest: TrainingManifest = {
+    modelDigest: bytesToHex(sha256(modelBytes)),
+    opset: source.opset,
+    loss: options.loss,
+    optimiser: options.optimiser,
+    parameters,
+    frozen: frozenParameters(source, parameters),
+    slots,
+    inputs: source.inputs,
+    output,
+    artefacts: {
+      gradients: portsOf('gradients'),
+      step: portsOf('step'),
+      epoch: portsOf('epoch'),
+      evaluate: portsOf('evaluate'),
+      predict: portsOf('predict'),
+    },
+  };
+  return ok({
+    manifest,
+    gradients: bytesOf('gradients'),
+    step: bytesOf('step'),
+    epoch: bytesOf('epoch'),
+    evaluate: bytesOf('evaluate'),
+    predict: bytesOf('predict'),
+    writeBack(given) {
+      const matched = matchParameters(parameters, given);
+      return matched.ok ? ok(replaceParameters(source, matched.value)) : matched;
+    },
+  });
+}

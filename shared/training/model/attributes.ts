@@ -1,0 +1,54 @@
+import { AttributeProto, type GraphProto, type NodeProto, type TensorProto } from './onnx-proto.ts';
+
+/** What a node's attribute can be set to here; ONNX tells `1` from `1.0`, so the kind is said. */
+type AttributeValue =
+  | { readonly int: number }
+  | { readonly float: number }
+  | { readonly ints: readonly number[] }
+  | { readonly graph: GraphProto };
+
+export type Attributes = Readonly<Record<string, AttributeValue>>;
+
+const { INT, FLOAT, INTS, GRAPH } = AttributeProto.AttributeType;
+
+export function attributesToProto(attributes: Attributes): AttributeProto[] {
+  return Object.entries(attributes).map(([name, value]) => {
+    if ('int' in value) return AttributeProto.create({ name, type: INT, i: value.int });
+    if ('float' in value) return AttributeProto.create({ name, type: FLOAT, f: value.float });
+    if ('ints' in value) return AttributeProto.create({ name, type: INTS, ints: [...value.ints] });
+    return AttributeProto.create({ name, type: GRAPH, g: value.graph });
+  });
+}
+
+/** The value of an integer attribute, or its default where the node leaves it out. */
+export function intAttribute(node: NodeProto, name: string, fallback: number): number {
+  const attribute = find(node, name);
+  return attribute === undefined ? fallback : Number(attribute.i);
+}
+
+/** The value of a float attribute, or its default where the node leaves it out. */
+export function floatAttribute(node: NodeProto, name: string, fallback: number): number {
+  return find(node, name)?.f ?? fallback;
+}
+
+/** The graphs a node runs inside itself (If, Loop, Scan). */
+export function nodeSubgraphs(node: NodeProto): GraphProto[] {
+  return attributesOf(node).flatMap(({ g, graphs }) =>
+    [...(g ? [g] : []), ...(graphs ?? [])].map((graph) => graph as GraphProto),
+  );
+}
+
+/** The tensors a node carries in attributes (Constant). */
+export function nodeTensors(node: NodeProto): TensorProto[] {
+  return attributesOf(node).flatMap(({ t, tensors }) =>
+    [...(t ? [t] : []), ...(tensors ?? [])].map((tensor) => tensor as TensorProto),
+  );
+}
+
+function attributesOf(node: NodeProto): AttributeProto[] {
+  return node.attribute as AttributeProto[];
+}
+
+function find(node: NodeProto, name: string): AttributeProto | undefined {
+  return attributesOf(node).find((attribute) => attribute.name === name);
+}
