@@ -1,4 +1,12 @@
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -40,7 +48,7 @@ export async function runTrial(options: TrialOptions): Promise<number> {
   view.note(`API: ${plan.apiUrl}/api/2/things`);
 
   const trial = startPrograms(plan, view);
-  writeFileSync(join(folder, 'trial.json'), `${JSON.stringify(describe(plan), null, 2)}\n`);
+  describeTrial(plan, trial);
   let toFirstTwin: number | null = null;
   try {
     toFirstTwin = await watch(trial, {
@@ -112,9 +120,13 @@ function startPrograms(plan: TrialPlan, view: TrialView): RunningTrial {
   });
 }
 
-/** For scripts that look into a running trial. */
-function describe({ apiUrl, edge, devices }: TrialPlan): object {
-  return { apiUrl, programs: [edge, ...devices] };
+/** Writes down what runs where, for scripts that look into a running trial. */
+function describeTrial({ folder, apiUrl, edge, devices }: TrialPlan, trial: RunningTrial): void {
+  const pids = [trial.edge, ...trial.devices].map(({ pid }) => pid);
+  const programs = [edge, ...devices].map((program, index) => ({ ...program, pid: pids[index] }));
+  const file = join(folder, 'trial.json');
+  writeFileSync(`${file}.new`, `${JSON.stringify({ apiUrl, programs }, null, 2)}\n`);
+  renameSync(`${file}.new`, file);
 }
 
 interface Watch {
@@ -137,6 +149,7 @@ async function watch(trial: RunningTrial, options: Watch): Promise<number | null
   let toFirstTwin: number | null = null;
   while (elapsedSeconds() < seconds && !stop.signal.aborted && trial.fatal === undefined) {
     const status = await fetchStatus(plan.apiUrl);
+    describeTrial(plan, trial); // a restart changes the ids of processes
     if (toFirstTwin === null && status?.devices.some(({ samples }) => samples > 0)) {
       toFirstTwin = options.onFirstTwinMs();
     }

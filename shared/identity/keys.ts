@@ -1,0 +1,33 @@
+import { ed25519 } from '@noble/curves/ed25519.js';
+import { z } from 'zod';
+import { hexToBytes } from '../basics/bytes.ts';
+import { type Digest, digestOf } from './digest.ts';
+import { signingBytes } from './signing-bytes.ts';
+
+/**
+ * An Ed25519 public key, 32 bytes in lower-case hex. Only points in their canonical encoding that
+ * are not of small order pass: under a small-order key one signature fits many messages.
+ */
+export const publicKeySchema = z
+  .string()
+  .refine(isSoundPoint, 'expected an Ed25519 public key in 64 hex digits')
+  .brand<'PublicKey'>();
+export type PublicKey = z.infer<typeof publicKeySchema>;
+
+/** What a key is called where keys of several algorithms may stand. */
+export type KeyId = Digest;
+
+/** SHA-256 of the key under its algorithm's own context, so no two algorithms share an id. */
+export function keyIdOf(publicKey: PublicKey): KeyId {
+  return digestOf(signingBytes('diten/key/ed25519/v1', hexToBytes(publicKey)!));
+}
+
+function isSoundPoint(hex: string): boolean {
+  const bytes = hexToBytes(hex);
+  if (bytes === undefined) return false;
+  try {
+    return !ed25519.Point.fromBytes(bytes).isSmallOrder();
+  } catch {
+    return false;
+  }
+}
