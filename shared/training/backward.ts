@@ -1,10 +1,11 @@
 import { assert } from '../basics/assert.ts';
 import { ok, type Result } from '../basics/result.ts';
 import type { GraphBuilder } from './graph-builder.ts';
-import type { NodeProto } from './model/onnx-proto.ts';
+import { nodeTensors } from './model/attributes.ts';
+import type { NodeProto, TensorProto } from './model/onnx-proto.ts';
 import type { Shapes } from './model/shape.ts';
 import { nodeReads, normalDomain, operatorSet, type SourceGraph } from './model/source-graph.ts';
-import type { Rule } from './rules/rule.ts';
+import type { InputGradients, Rule, RuleContext } from './rules/rule.ts';
 import { findRule } from './rules/rule-table.ts';
 import { type NodeFacts, refuse, type TrainingFailure } from './training-failure.ts';
 
@@ -29,6 +30,7 @@ export function addBackwardPass(
   { source, shapes, parameters, output }: BackwardRequest,
 ): Result<Map<string, string>, TrainingFailure> {
   const upstream = parametersUpstream(source, parameters);
+  const constants = constantValues(source);
   const gradients = new Map([[output.name, output.gradient]]);
   const add = (value: string, gradient: string): void => {
     const sum = gradients.get(value);
@@ -51,7 +53,12 @@ export function addBackwardPass(
         facts,
       );
     }
-    applyRule(rule, { graph, node, shapes, upstream, gradients }).forEach((gradient, index) => {
+    const walk = { graph, node, opset: facts.opset, shapes, upstream, constants };
+    const dYs = node.output.map((name) => gradients.get(name));
+    if (!('gradientsOfMany' in rule) && dYs.findLastIndex((dY) => dY !== undefined) > 0) {
+      return unsupported(facts, blamed);
+    }
+    applyRule(rule, ruleContext(rule, walk), dYs).forEach((gradient, index) => {
       const input = node.input[index]!;
       if (gradient !== undefined && upstream.has(input)) add(input, gradient);
     });
@@ -63,28 +70,47 @@ export function addBackwardPass(
 interface Walk {
   readonly graph: GraphBuilder;
   readonly node: NodeProto;
+  readonly opset: number;
   readonly shapes: Shapes;
   readonly upstream: ReadonlyMap<string, ReadonlySet<string>>;
-  readonly gradients: ReadonlyMap<string, string>;
+  readonly constants: ReadonlyMap<string, TensorProto>;
 }
 
-function applyRule(rule: Rule, walk: Walk): readonly (string | undefined)[] {
-  const { graph, node, shapes, upstream, gradients } = walk;
-  const dY = gradients.get(node.output[0]!);
-  assert(dY !== undefined, 'an operator with a rule has its gradient at its first output');
-  return rule.gradients(
-    {
-      graph,
-      node,
-      wants: (index) => upstream.has(node.input[index] ?? ''),
-      shapeOf(value) {
-        const shape = shapes.get(value);
-        assert(shape !== undefined, `the rule for ${rule.operator} lists the shapes it asks for`);
-        return shape;
-      },
+function ruleContext(rule: Rule, walk: Walk): RuleContext {
+  const { graph, node, opset, shapes, upstream, constants } = walk;
+  return {
+    graph,
+    node,
+    opset,
+    wants: (index) => upstream.has(node.input[index] ?? ''),
+    shapeOf(value) {
+      const shape = shapes.get(value);
+      assert(shape !== undefined, `the rule for ${rule.operator} lists the shapes it asks for`);
+      return shape;
     },
-    dY,
-  );
+    constantOf: (value) => constants.get(value),
+  };
+}
+
+function applyRule(
+  rule: Rule,
+  context: RuleContext,
+  dYs: readonly (string | undefined)[],
+): InputGradients {
+  if ('gradientsOfMany' in rule) return rule.gradientsOfMany(context, dYs);
+  const dY = dYs[0];
+  assert(dY !== undefined, 'some output of the operator has a gradient');
+  return rule.gradients(context, dY);
+}
+
+/** The values that the model fixes, by name. */
+function constantValues({ nodes, initialisers }: SourceGraph): Map<string, TensorProto> {
+  const constants = new Map(initialisers);
+  for (const node of nodes) {
+    const value = node.opType === 'Constant' ? nodeTensors(node)[0] : undefined;
+    if (value !== undefined) constants.set(node.output[0]!, value);
+  }
+  return constants;
 }
 
 /** For each value that depends on parameters, which ones; other values are left out. */

@@ -1,0 +1,89 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import fc from 'fast-check';
+import { encodeCanonical, type Plain } from '../codec/canonical.ts';
+import { qualities } from '../twin/sample.ts';
+import { committedCodec, plainTelemetryCodec } from './telemetry.ts';
+
+const good = {
+  v: 1,
+  epoch: '0123456789abcdef',
+  available: 3,
+  first: 5,
+  properties: ['environment/temperature'],
+  samples: [[0, 1000, 27.5, 0]],
+} as const;
+
+function refusal(document: Plain): string {
+  const decoded = plainTelemetryCodec.decode(encodeCanonical(document));
+  return decoded.ok ? 'was accepted' : decoded.error.code;
+}
+
+describe('telemetry codec', () => {
+  it('gives back every message', () => {
+    const sample = fc.record({
+      property: fc.constantFrom('environment/temperature', 'cpu/load', 'a/b'),
+      timeMs: fc.nat(),
+      value: fc.option(fc.double({ noNaN: true, noDefaultInfinity: true })),
+      quality: fc.constantFrom(...qualities),
+    });
+    const message = fc.record({
+      first: fc.integer({ min: 1, max: 1e9 }),
+      samples: fc.array(sample, { minLength: 1, maxLength: 30 }),
+    });
+    fc.assert(
+      fc.property(message, ({ first, samples }) => {
+        const sent = {
+          epoch: good.epoch,
+          available: first,
+          samples: samples.map((each, index) => ({ ...each, sequence: first + index })),
+        };
+        const decoded = plainTelemetryCodec.decode(plainTelemetryCodec.encode(sent));
+        assert.ok(decoded.ok);
+        // CBOR writes -0 as 0.
+        const positive = (value: number | null) => (value === 0 ? 0 : value);
+        assert.deepEqual(decoded.value, {
+          ...sent,
+          samples: sent.samples.map((each) => ({ ...each, value: positive(each.value) })),
+        });
+      }),
+    );
+  });
+
+  it('accepts the message the refusals are made from', () => {
+    assert.ok(plainTelemetryCodec.decode(encodeCanonical(good)).ok);
+  });
+
+  for (const [name, document] of [
+    ['another version', { ...good, v: 2 }],
+    ['an unknown field', { ...good, extra: 1 }],
+    ['a missing field', { ...good, epoch: null }],
+    ['no samples', { ...good, samples: [] }],
+    ['a property that is not listed', { ...good, samples: [[1, 0, 0, 0]] }],
+    ['a property with a wildcard', { ...good, properties: ['a/#'] }],
+    ['a quality that is not known', { ...good, samples: [[0, 0, 0, 99]] }],
+    ['a time beyond all dates', { ...good, samples: [[0, 8.65e15, 0, 0]] }],
+    ['text for a value', { ...good, samples: [[0, 0, 'x', 0]] }],
+    ['a first sequence that is not available', { ...good, available: 6 }],
+    ['too many samples', { ...good, samples: new Array(501).fill([0, 0, 0, 0]) }],
+    ['a sequence beyond counting', { ...good, first: 2 ** 60 }],
+  ] as const) {
+    it(`refuses ${name}`, () => assert.equal(refusal(document as Plain), 'message-invalid'));
+  }
+
+  it('refuses any bytes that are no message, without throwing', () => {
+    const bytes = plainTelemetryCodec.encode({
+      epoch: good.epoch,
+      available: 1,
+      samples: [{ sequence: 1, property: 'a/b', timeMs: 0, value: 1, quality: 'ok' }],
+    });
+    fc.assert(
+      fc.property(fc.uint8Array({ maxLength: 200 }), fc.nat(bytes.length), (noise, cut) => {
+        plainTelemetryCodec.decode(noise);
+        const damaged = Uint8Array.of(...bytes.subarray(0, cut), ...noise);
+        plainTelemetryCodec.decode(damaged);
+        committedCodec.decode(noise);
+      }),
+    );
+  });
+});
