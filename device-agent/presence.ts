@@ -37,8 +37,8 @@ export interface PresenceOptions {
 }
 
 /**
- * Announces the device on every connection. Fails with `duplicate-device` (exit 78) where the broker
- * goes on refusing the device's name before it has ever been let in.
+ * Announces the device on every connection. Fails with `duplicate-device` (exit 78) where the
+ * broker goes on refusing the device's name before it has ever been let in.
  */
 export function watchPresence(options: PresenceOptions): void {
   const { mqtt, device, clock, fail } = options;

@@ -2,7 +2,7 @@ import { anomalyScoreProperty, type Quality } from '#shared/twin/sample.ts';
 import type { Twin } from '#shared/twin/twin.ts';
 
 /** Eclipse Ditto's id of the device's thing: `group:device`. */
-export function thingIdOf(group: string, device: string): string {
+function thingIdOf(group: string, device: string): string {
   return `${group}:${device}`;
 }
 

@@ -81,8 +81,8 @@ function userVersion(database: Database): number {
 function corrupt(file: string, name: string, detail: unknown): Error {
   return configurationError(
     'database-corrupt',
-    `${file}: this ${name} is damaged or not a SQLite file (${oneLine(detail)}); it is left as it ` +
-      'is: restore a copy, or move it away to start empty',
+    `${file}: this ${name} is damaged or not a SQLite file (${oneLine(detail)}); it is left as ` +
+      'it is: restore a copy, or move it away to start empty',
     detail,
   );
 }

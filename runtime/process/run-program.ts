@@ -6,6 +6,12 @@ export interface ProgramContext {
 }
 
 /**
+ * A signal sent to a whole group comes twice where the launcher, which is in it, passes it on: what
+ * follows the first this closely is the same one.
+ */
+const SAME_SIGNAL_MS = 500;
+
+/**
  * Runs a program until it is told to stop: starts it, disposes of it on SIGTERM, SIGINT or the loss
  * of the parent that supervises it over an IPC channel, and exits. A second signal exits at once.
  * A {@link ProgramError} is one line on standard error and its exit code.
@@ -14,11 +20,14 @@ export async function runProgram(
   start: (context: ProgramContext) => Promise<AsyncDisposable>,
 ): Promise<void> {
   let program: AsyncDisposable | undefined;
-  let stopping = false;
+  let stoppingSinceMs: number | undefined;
 
   const stop = async (code: number) => {
-    if (stopping) process.exit(code === exitCode.ok ? exitCode.failed : code);
-    stopping = true;
+    if (stoppingSinceMs !== undefined) {
+      if (performance.now() - stoppingSinceMs < SAME_SIGNAL_MS) return;
+      process.exit(code === exitCode.ok ? exitCode.failed : code);
+    }
+    stoppingSinceMs = performance.now();
     try {
       await program?.[Symbol.asyncDispose]();
       process.exit(code);

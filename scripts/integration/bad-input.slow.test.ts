@@ -7,7 +7,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, describe, it } from 'node:test';
 import { fileURLToPath } from 'node:url';
-import Sqlite from 'better-sqlite3';
+import { openDatabase } from '#runtime/database/database.ts';
 
 const DITEN = fileURLToPath(new URL('../diten.ts', import.meta.url));
 const root = mkdtempSync(join(tmpdir(), 'diten-bad-input-'));
@@ -100,9 +100,8 @@ describe('bad input to the programs', { concurrency: 2 }, () => {
     assertRefused(run('edge', '--config', damaged.file), { says });
 
     const newer = writeConfig('device');
-    const database = new Sqlite(join(newer.data, 'outbox.sqlite'));
-    database.pragma('user_version = 40');
-    database.close();
+    const migrations = new Array<string>(40).fill('SELECT 1');
+    openDatabase(join(newer.data, 'outbox.sqlite'), { name: 'outbox', migrations }).close();
     assertRefused(run('device', '--config', newer.file), { says: /\[database-newer\]/ });
   });
 

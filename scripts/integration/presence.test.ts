@@ -79,7 +79,7 @@ describe('presence', { timeout: 20_000 }, () => {
     assert.deepEqual(store.get('mote-1')?.units, { 'a/b': 'Cel' });
   });
 
-  it('ends the second of two devices of one name, in words, and leaves the first alone', async () => {
+  it('ends the second of two devices of one name, and leaves the first alone', async () => {
     await using first = connect('mote-2', '1'.repeat(16));
     await until(() => first.mqtt.connected);
     await using second = connect('mote-2', '2'.repeat(16));
@@ -90,7 +90,8 @@ describe('presence', { timeout: 20_000 }, () => {
     await until(() => refused);
     assert.deepEqual(second.failures, []);
     second.clock.advance(20_000);
-    const [error] = second.failures as [{ code: string; exit: number; message: string }];
+    const [error] = second.failures as { code: string; exit: number; message: string }[];
+    assert.ok(error);
     assert.equal(error.code, 'duplicate-device');
     assert.equal(error.exit, 78);
     assert.match(error.message, /mote-2/);

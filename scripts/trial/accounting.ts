@@ -16,8 +16,8 @@ export interface DeviceAccount {
 }
 
 /** Names of the files within the programs' data folders. */
-export const outboxFile = 'outbox.sqlite';
-export const twinFile = 'twins.sqlite';
+const outboxFile = 'outbox.sqlite';
+const twinFile = 'twins.sqlite';
 
 /**
  * Counts one device's samples on both sides. Reads the files alone, so it holds for programs that

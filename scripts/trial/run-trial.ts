@@ -13,7 +13,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { NodeStatus } from '#edge-node/api/status.ts';
 import { exitCode, ProgramError } from '#runtime/process/program-error.ts';
 import { concludeTrial } from './conclude-trial.ts';
-import { type MoteRecords, readMotes } from './motes.ts';
+import { type MoteRecords, originalPeriodMs, readMotes } from './motes.ts';
 import { type SupervisedProgram, superviseProgram } from './supervisor.ts';
 import { type PlannedDevice, planTrial, type TrialPlan } from './trial-plan.ts';
 import { failuresOf, summaryOf } from './trial-report.ts';
@@ -45,6 +45,8 @@ export async function runTrial(options: TrialOptions): Promise<number> {
   const plan = await planTrial(folder, { seconds: options.seconds, motes });
   const view = createTrialView(process.stdout);
   view.note(`DITEN field trial: ${options.seconds} s, data in ${folder}`);
+  const speed = (originalPeriodMs / plan.periodMs).toFixed(0);
+  view.note(`The motes' record is replayed ${speed} times as fast as it was taken`);
   view.note(`API: ${plan.apiUrl}/api/2/things`);
 
   const trial = startPrograms(plan, view);

@@ -12,8 +12,8 @@ interface Shape {
 const CLIP = 10;
 
 /**
- * Length of a forecaster's input: a window of W readings is fed as its W - 1 changes from reading to
- * reading, each in units of its feature's scale. The output is the next change, one per feature.
+ * Length of a forecaster's input: a window of W readings is fed as its W - 1 changes from reading
+ * to reading, each in units of its feature's scale. The output is the next change, per feature.
  */
 export function forecastInputs({ features, window }: Shape): number {
   return (window - 1) * features.length;
