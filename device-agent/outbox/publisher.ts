@@ -110,7 +110,7 @@ export class Publisher implements Disposable {
       }
     } catch (error) {
       // The link went down under the message; the next connection starts from the acknowledged.
-      this.#options.log.debug({ error }, 'publishing interrupted');
+      this.#options.log.debug({ err: error }, 'publishing interrupted');
     } finally {
       this.#publishing = false;
     }

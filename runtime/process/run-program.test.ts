@@ -67,7 +67,8 @@ describe('program', { timeout: 20_000 }, () => {
 
   it('ends when a part of it fails for good', async () => {
     const program = await start(
-      `setTimeout(() => fail(configurationError('x', 'no mend')), 20); ${disposal('console.log(1)')}`,
+      `setTimeout(() => fail(configurationError('x', 'no mend')), 20);
+      ${disposal('console.log(1)')}`,
     );
     assert.equal(await program.exited, 78);
     assert.match(program.output(), /diten: no mend \[x\]\n/);

@@ -3,7 +3,6 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, describe, it } from 'node:test';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { Forecaster } from '#device-agent/learning/forecaster.ts';
 import { Learner } from '#device-agent/learning/learner.ts';
 import { openOutbox } from '#device-agent/outbox/outbox.ts';
@@ -25,6 +24,7 @@ import { silentLog as log } from '#runtime/observe/log.ts';
 import { anomalyScoreProperty } from '#shared/twin/sample.ts';
 import { updateCodec } from '#shared/wire/learning.ts';
 import { topicOf } from '#shared/wire/topics.ts';
+import { until } from './deadline.ts';
 
 const root = mkdtempSync(join(tmpdir(), 'diten-learning-'));
 after(() => rmSync(root, { recursive: true }));
@@ -135,10 +135,6 @@ async function startDevice(device: string, port: number, readings: number) {
     },
     [Symbol.asyncDispose]: () => kept.disposeAsync(),
   };
-}
-
-async function until(condition: () => boolean): Promise<void> {
-  while (!condition()) await sleep(10);
 }
 
 describe('learning over MQTT', { timeout: 60_000 }, () => {

@@ -3,7 +3,6 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { presenceBytes, watchPresence } from '#device-agent/presence.ts';
 import { deviceAccessRules } from '#edge-node/broker/access-rules.ts';
 import { type Broker, startBroker } from '#edge-node/broker/broker.ts';
@@ -16,6 +15,7 @@ import { createEvents } from '#runtime/observe/events.ts';
 import { silentLog as log } from '#runtime/observe/log.ts';
 import { plainTelemetryCodec as codec } from '#shared/wire/telemetry.ts';
 import { topicOf } from '#shared/wire/topics.ts';
+import { until } from './deadline.ts';
 
 const root = mkdtempSync(join(tmpdir(), 'diten-presence-'));
 const group = 'lab';
@@ -66,10 +66,6 @@ function connect(device: string, epoch: string) {
     fail: (error) => failures.push(error),
   });
   return { mqtt, clock, failures, [Symbol.asyncDispose]: () => mqtt[Symbol.asyncDispose]() };
-}
-
-async function until(condition: () => boolean): Promise<void> {
-  while (!condition()) await sleep(5);
 }
 
 describe('presence', { timeout: 20_000 }, () => {
