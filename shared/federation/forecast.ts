@@ -9,7 +9,7 @@ interface Shape {
 }
 
 /** Changes beyond this many scales are cut there, so that one wild reading cannot rule a round. */
-const CLIP = 10;
+const CLIP = 3;
 
 /**
  * Length of a forecaster's input: a window of W readings is fed as its W - 1 changes from reading
