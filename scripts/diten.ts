@@ -1,10 +1,12 @@
 import { Command, CommanderError, InvalidArgumentError } from 'commander';
 import { exitCode } from '#runtime/process/program-error.ts';
 import { report } from '#runtime/process/run-program.ts';
+import { addBenchCommands } from './bench/bench-commands.ts';
+import { addModelCommands } from './model/model-commands.ts';
 
 // Each command loads its own part when it runs: a device agent must not pay for the edge node.
 const program = new Command('diten')
-  .description('Digital Twin Edge Network: device agents, edge nodes and field trials')
+  .description('Digital Twin Edge Network: device agents, edge nodes, field trials and ONNX models')
   .exitOverride()
   .showHelpAfterError('(diten --help lists the commands)');
 
@@ -37,6 +39,9 @@ program
     const { runTrial } = await import('./trial/run-trial.ts');
     process.exitCode = await runTrial(options);
   });
+
+addModelCommands(program);
+addBenchCommands(program);
 
 function wholeSeconds(text: string): number {
   const seconds = Number(text);

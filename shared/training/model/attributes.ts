@@ -7,11 +7,12 @@ type AttributeValue =
   | { readonly ints: readonly number[] }
   | { readonly floats: readonly number[] }
   | { readonly string: string }
+  | { readonly strings: readonly string[] }
   | { readonly graph: GraphProto };
 
 export type Attributes = Readonly<Record<string, AttributeValue>>;
 
-const { INT, FLOAT, INTS, FLOATS, STRING, GRAPH } = AttributeProto.AttributeType;
+const { INT, FLOAT, INTS, FLOATS, STRING, STRINGS, GRAPH } = AttributeProto.AttributeType;
 
 export function attributesToProto(attributes: Attributes): AttributeProto[] {
   return Object.entries(attributes).map(([name, value]) => {
@@ -22,7 +23,15 @@ export function attributesToProto(attributes: Attributes): AttributeProto[] {
       return AttributeProto.create({ name, type: FLOATS, floats: [...value.floats] });
     }
     if ('string' in value) {
-      return AttributeProto.create({ name, type: STRING, s: new TextEncoder().encode(value.string) });
+      return AttributeProto.create({
+        name,
+        type: STRING,
+        s: new TextEncoder().encode(value.string),
+      });
+    }
+    if ('strings' in value) {
+      const strings = value.strings.map((text) => new TextEncoder().encode(text));
+      return AttributeProto.create({ name, type: STRINGS, strings });
     }
     return AttributeProto.create({ name, type: GRAPH, g: value.graph });
   });
@@ -48,6 +57,11 @@ export function intsAttribute(node: NodeProto, name: string): number[] | undefin
 export function stringAttribute(node: NodeProto, name: string, fallback: string): string {
   const bytes = find(node, name)?.s;
   return bytes === undefined || bytes === null ? fallback : new TextDecoder().decode(bytes);
+}
+
+/** The values of a list of texts; `undefined` where the node leaves it out. */
+export function stringsAttribute(node: NodeProto, name: string): string[] | undefined {
+  return find(node, name)?.strings?.map((bytes) => new TextDecoder().decode(bytes));
 }
 
 /** The graphs a node runs inside itself (If, Loop, Scan). */
