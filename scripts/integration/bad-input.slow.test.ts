@@ -71,6 +71,13 @@ describe('bad input to the programs', { concurrency: 2 }, () => {
     ['text in a number', 'device', csv('t\n1\nwarm\n'), /\.csv:3:.*warm.*\[replay-/],
     ['an open broker', 'edge', '[mqtt]\nhost = "0.0.0.0"\nport = 0', /\[insecure-listener\]/],
     [
+      'a model too large for the broker',
+      'edge',
+      `[mqtt]\nport = 0\n[http]\nport = 0\n[learning]\nwindow = 1024\nhidden = 1024
+features = [{ property = "a/x", scale = 1 }, { property = "a/y", scale = 1 }]`,
+      /\[task-too-large\]/,
+    ],
+    [
       'an open API',
       'edge',
       '[mqtt]\nport = 0\n[http]\nhost = "0.0.0.0"\nport = 0',
