@@ -13,6 +13,7 @@ const NAME_REFUSED_MS = 20_000;
 
 export type PresenceFacts = Pick<PresenceMessage, 'epoch' | 'properties'>;
 
+/** The message that says whether the device is there, and what it measures. */
 export function presenceBytes(
   state: PresenceMessage['state'],
   { epoch, properties }: PresenceFacts,
@@ -37,8 +38,8 @@ export interface PresenceOptions {
 }
 
 /**
- * Announces the device on every connection. Fails with `duplicate-device` (exit 78) where the broker
- * goes on refusing the device's name before it has ever been let in.
+ * Announces the device on every connection. Fails with `duplicate-device` (exit 78) where the
+ * broker goes on refusing the device's name before it has ever been let in.
  */
 export function watchPresence(options: PresenceOptions): void {
   const { mqtt, device, clock, fail } = options;

@@ -12,7 +12,7 @@ import type { Reading } from '../sensors/sensor.ts';
 import type { Trainer } from '../training/trainer.ts';
 import { type FeatureReading, recallFeatures, usableVector } from './feature-history.ts';
 
-/** Readings that wait for their forecast while the worker is busy; beyond, the oldest go without. */
+/** Readings that wait while the worker is busy; beyond, the oldest go without a forecast. */
 const WAITING_MAX = 4000;
 const BATCH_MAX = 500;
 

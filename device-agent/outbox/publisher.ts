@@ -48,6 +48,7 @@ export class Publisher implements Disposable {
     this.#progressMs = options.clock.monotonicMs();
   }
 
+  /** Begins behind what is acknowledged. */
   static async start(options: PublisherOptions): Promise<Publisher> {
     const publisher = new Publisher(options);
     const { mqtt, group, device } = options;
@@ -110,7 +111,7 @@ export class Publisher implements Disposable {
       }
     } catch (error) {
       // The link went down under the message; the next connection starts from the acknowledged.
-      this.#options.log.debug({ error }, 'publishing interrupted');
+      this.#options.log.debug({ err: error }, 'publishing interrupted');
     } finally {
       this.#publishing = false;
     }

@@ -7,7 +7,7 @@ import { createMlpModel } from '#shared/training/mlp-model.ts';
 import type { TaskDefinition, TaskMessage } from '#shared/wire/learning.ts';
 import type { LearningConfig } from '../edge-config.ts';
 
-/** A learning task ready to be given out: its definition, and the model every device starts from. */
+/** A learning task to be given out: its definition, and the model every device starts from. */
 export interface LearningTask {
   readonly message: TaskMessage;
   /** The parameters as they stand in the model. */

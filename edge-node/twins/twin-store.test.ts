@@ -3,9 +3,10 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, beforeEach, describe, it } from 'node:test';
-import Sqlite from 'better-sqlite3';
+import { openDatabase, openDatabaseReadOnly } from '#runtime/database/database.ts';
 import type { Sample } from '#shared/twin/sample.ts';
 import type { DataMessage } from '#shared/wire/telemetry.ts';
+import { twinSchema } from './twin-schema.ts';
 import { TwinStore } from './twin-store.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'diten-twins-'));
@@ -31,7 +32,7 @@ function data(first: number, count: number, property = 'environment/temperature'
 }
 
 function storedSequences(): number[] {
-  const database = new Sqlite(file, { readonly: true });
+  const database = openDatabaseReadOnly(file, twinSchema);
   const rows = database.prepare('SELECT sequence FROM samples ORDER BY sequence').all();
   database.close();
   return (rows as { sequence: number }[]).map(({ sequence }) => sequence);
@@ -108,7 +109,7 @@ describe('twin store', () => {
   });
 
   it('refuses a file from a newer version', () => {
-    const database = new Sqlite(file);
+    const database = openDatabase(file, twinSchema);
     database.pragma('user_version = 99');
     database.close();
     assert.throws(() => new TwinStore(file), { code: 'database-newer', exit: 78 });

@@ -6,8 +6,8 @@ import { configurationError } from '#runtime/process/program-error.ts';
 /**
  * Reads one TOML file against its schema, whose defaults are filled in; the result is frozen.
  *
- * Errors (exit 78): `config-unreadable`, `config-syntax` (with the line), `config-invalid` (with the
- * key's path).
+ * Errors (exit 78): `config-unreadable`, `config-syntax` (with the line), `config-invalid` (with
+ * the key's path).
  */
 export function loadConfig<T>(file: string, schema: z.ZodType<T>): Readonly<T> {
   const parsed = schema.safeParse(parseToml(file, read(file)));

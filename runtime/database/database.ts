@@ -81,15 +81,23 @@ function userVersion(database: Database): number {
 function corrupt(file: string, name: string, detail: unknown): Error {
   return configurationError(
     'database-corrupt',
-    `${file}: this ${name} is damaged or not a SQLite file (${String(detail)}); it is left as it ` +
-      'is: restore a copy, or move it away to start empty',
+    `${file}: this ${name} is damaged or not a SQLite file (${oneLine(detail)}); it is left as ` +
+      'it is: restore a copy, or move it away to start empty',
     detail,
   );
 }
 
+function oneLine(detail: unknown): string {
+  return String(detail).trim().replace(/\s+/g, ' ');
+}
+
 function toProgramError(cause: unknown, file: string, name: string): unknown {
-  if (!(cause instanceof Sqlite.SqliteError)) return cause;
-  if (/^SQLITE_(CORRUPT|NOTADB)/.test(cause.code)) return corrupt(file, name, cause.message);
+  const sqlite = cause instanceof Sqlite.SqliteError;
+  // better-sqlite3 reports a missing folder as a TypeError.
+  if (!sqlite && !(cause instanceof TypeError)) return cause;
+  if (sqlite && /^SQLITE_(CORRUPT|NOTADB)/.test(cause.code)) {
+    return corrupt(file, name, cause.message);
+  }
   return configurationError(
     'database-unreadable',
     `${file}: cannot open this ${name} (${cause.message}); check that its folder exists and ` +

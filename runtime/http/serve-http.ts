@@ -1,6 +1,7 @@
 import type { Server } from 'node:http';
 import { isIP } from 'node:net';
 import { serve } from '@hono/node-server';
+import { requireLoopback } from '#runtime/process/loopback-only.ts';
 import { configurationError } from '#runtime/process/program-error.ts';
 
 export interface HttpServer extends AsyncDisposable {
@@ -14,12 +15,13 @@ export type FetchHandler = (request: Request) => Response | Promise<Response>;
 /**
  * Serves HTTP/1.1 until disposed of; slow and idle clients are cut off after 30 s.
  *
- * Errors (exit 78): `port-taken`, `listener-failed`.
+ * Errors (exit 78): `insecure-listener`, `port-taken`, `listen-failed`.
  */
 export async function serveHttp(
   fetch: FetchHandler,
   { host, port }: { host: string; port: number },
 ): Promise<HttpServer> {
+  requireLoopback(host, 'http.host');
   const server = serve({ fetch, hostname: host, port }) as Server;
   server.requestTimeout = 30_000;
   server.headersTimeout = 10_000;
@@ -50,7 +52,7 @@ function toProgramError(cause: NodeJS.ErrnoException, host: string, port: number
         cause,
       )
     : configurationError(
-        'listener-failed',
+        'listen-failed',
         `cannot listen for HTTP on ${host}:${port} (${cause.message}); correct http.host or ` +
           'http.port',
         cause,

@@ -18,6 +18,7 @@ import { silentLog as log } from '#runtime/observe/log.ts';
 import { plainTelemetryCodec as codec } from '#shared/wire/telemetry.ts';
 import { topicOf } from '#shared/wire/topics.ts';
 import { accountForDevice } from '../trial/accounting.ts';
+import { inTime, until } from './deadline.ts';
 
 const root = mkdtempSync(join(tmpdir(), 'diten-delivery-'));
 after(() => rmSync(root, { recursive: true }));
@@ -100,7 +101,7 @@ function assertAllOnce(paths: ReturnType<typeof folders>, produced: number) {
   });
 }
 
-describe('delivery', { timeout: 60_000 }, () => {
+describe('delivery', { timeout: 120_000 }, () => {
   it('brings every sample into the twin store once, and lets the outbox forget it', async () => {
     const paths = folders();
     {
@@ -110,10 +111,10 @@ describe('delivery', { timeout: 60_000 }, () => {
         device.outbox.append(samples(100));
         device.publisher.notify();
       }
-      await device.publisher.drained();
+      await inTime(device.publisher.drained());
       device.outbox.append(samples(1));
       device.publisher.notify();
-      await device.publisher.drained();
+      await inTime(device.publisher.drained());
       assert.equal(device.outbox.counts().acknowledged, 2001);
       assert.ok(device.outbox.following(0, 5000).length <= 11);
       assert.deepEqual(edge.events.counts(), {});
@@ -135,7 +136,7 @@ describe('delivery', { timeout: 60_000 }, () => {
         device.publisher.notify();
         if (i % 5 === run % 5) await sleep(5);
       }
-      if (run === 5) await device.publisher.drained();
+      if (run === 5) await inTime(device.publisher.drained());
     }
     assertAllOnce(paths, produced);
   });
@@ -152,15 +153,15 @@ describe('delivery', { timeout: 60_000 }, () => {
     device.publisher.notify();
     await sleep(50);
     await using _edge = await startEdge(paths.edgeFolder, port);
-    await device.publisher.drained();
+    await inTime(device.publisher.drained());
     assertAllOnce(paths, 7000);
   });
 
-  it('keeps up though its messages are lost, by sending them again', async () => {
+  it('takes nothing across a gap, and goes on', async () => {
     const paths = folders();
     await using edge = await startEdge(paths.edgeFolder);
     await using device = await startDevice(paths.deviceFolder, edge.port);
-    while (!device.mqtt.connected) await sleep(5);
+    await until(() => device.mqtt.connected);
     // A gap, as a lost message leaves it: the edge node must not take what follows.
     const stray = { epoch: device.outbox.epoch, available: 1 };
     const [sample] = samples(1);
@@ -168,22 +169,41 @@ describe('delivery', { timeout: 60_000 }, () => {
     await device.mqtt.publish(topicOf(group, 'mote-1', 'data'), codec.encode(message), { qos: 1 });
     device.outbox.append(samples(60));
     device.publisher.notify();
-    await device.publisher.drained();
+    await inTime(device.publisher.drained());
     assertAllOnce(paths, 60);
+  });
+
+  it('acknowledges nothing that could not be committed; the device sends it again', async () => {
+    const paths = folders();
+    await using edge = await startEdge(paths.edgeFolder);
+    await using device = await startDevice(paths.deviceFolder, edge.port);
+    await until(() => device.mqtt.connected);
+    const commit = edge.store.commit.bind(edge.store);
+    edge.store.commit = () => {
+      throw new Error('the disk is full');
+    };
+    device.outbox.append(samples(700));
+    device.publisher.notify();
+    await until(() => 'commit-failed' in edge.events.counts());
+    await sleep(50);
+    assert.equal(device.outbox.counts().acknowledged, 0);
+    edge.store.commit = commit;
+    await inTime(device.publisher.drained());
+    assertAllOnce(paths, 700);
   });
 
   it('refuses garbage by a code, and serves on', async () => {
     const paths = folders();
     await using edge = await startEdge(paths.edgeFolder);
     await using device = await startDevice(paths.deviceFolder, edge.port);
-    while (!device.mqtt.connected) await sleep(5);
+    await until(() => device.mqtt.connected);
     const garbage = Uint8Array.of(0xff, 1, 2, 3);
     for (const channel of ['data', 'presence'] as const) {
       await device.mqtt.publish(topicOf(group, 'mote-1', channel), garbage, { qos: 1 });
     }
     device.outbox.append(samples(3));
     device.publisher.notify();
-    await device.publisher.drained();
+    await inTime(device.publisher.drained());
     assert.deepEqual(edge.events.counts(), { 'message-invalid': 2 });
     assertAllOnce(paths, 3);
   });

@@ -3,7 +3,6 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, describe, it } from 'node:test';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { Forecaster } from '#device-agent/learning/forecaster.ts';
 import { Learner } from '#device-agent/learning/learner.ts';
 import { openOutbox } from '#device-agent/outbox/outbox.ts';
@@ -25,6 +24,7 @@ import { silentLog as log } from '#runtime/observe/log.ts';
 import { anomalyScoreProperty } from '#shared/twin/sample.ts';
 import { updateCodec } from '#shared/wire/learning.ts';
 import { topicOf } from '#shared/wire/topics.ts';
+import { until } from './deadline.ts';
 
 const root = mkdtempSync(join(tmpdir(), 'diten-learning-'));
 after(() => rmSync(root, { recursive: true }));
@@ -47,7 +47,7 @@ const { learning } = edgeConfigSchema.parse({
 assert.ok(learning);
 const task = createLearningTask(learning);
 
-async function startEdge(folder: string) {
+async function startEdge(folder: string, port = 0) {
   await using parts = new AsyncDisposableStack();
   const events = createEvents(log, clock);
   const twins = parts.use(new TwinStore(join(folder, 'twins.sqlite')));
@@ -58,7 +58,7 @@ async function startEdge(folder: string) {
   const access = deviceAccessRules(group);
   const limits = { payloadSizeBytesMax: 2 ** 20, clientsMax: 10 };
   const broker = parts.use(
-    await startBroker({ host: '127.0.0.1', port: 0, ...limits, access, events }),
+    await startBroker({ host: '127.0.0.1', port, ...limits, access, events }),
   );
   const versions = new VersionLog(ledger, { task, roundsKept: 1000 });
   const mqtt = broker.localClient();
@@ -137,10 +137,6 @@ async function startDevice(device: string, port: number, readings: number) {
   };
 }
 
-async function until(condition: () => boolean): Promise<void> {
-  while (!condition()) await sleep(10);
-}
-
 describe('learning over MQTT', { timeout: 60_000 }, () => {
   it('rounds lower the loss, are on the ledger, and give the devices their scores', async () => {
     const folder = mkdtempSync(join(root, 'edge-'));
@@ -172,6 +168,24 @@ describe('learning over MQTT', { timeout: 60_000 }, () => {
     assert.equal(edge.coordinator.state.round, newest.round + 1);
     assert.equal(edge.coordinator.state.base, newest.digest);
   });
+
+  for (const lost of [['models'], ['models', 'ledger', 'twins']]) {
+    it(`goes on with the same devices when its ${lost.join(', ')} are lost`, async () => {
+      const folder = mkdtempSync(join(root, 'edge-'));
+      await using devices = new AsyncDisposableStack();
+      let port: number;
+      {
+        await using edge = await startEdge(folder);
+        port = edge.port;
+        for (const name of ['mote-1', 'mote-2']) devices.use(await startDevice(name, port, 200));
+        await until(() => edge.versions.newestRounds().length >= 3);
+      }
+      for (const name of lost) rmSync(join(folder, `${name}.sqlite`));
+      await using edge = await startEdge(folder, port);
+      const { round } = edge.coordinator.state;
+      await until(() => edge.coordinator.state.round >= round + 2);
+    });
+  }
 
   it('holds a round without a device that is too poor in data, at its deadline', async () => {
     const folder = mkdtempSync(join(root, 'edge-'));

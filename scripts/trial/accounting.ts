@@ -16,8 +16,8 @@ export interface DeviceAccount {
 }
 
 /** Names of the files within the programs' data folders. */
-export const outboxFile = 'outbox.sqlite';
-export const twinFile = 'twins.sqlite';
+const outboxFile = 'outbox.sqlite';
+const twinFile = 'twins.sqlite';
 
 /**
  * Counts one device's samples on both sides. Reads the files alone, so it holds for programs that
@@ -34,7 +34,8 @@ export function accountForDevice(
     produced,
     committed: stored.committed,
     droppedByRule: dropped,
-    missing: produced - dropped - stored.committed,
+    // What was committed and dropped before its acknowledgement came counts on both sides.
+    missing: Math.max(0, produced - dropped - stored.committed),
     duplicated: stored.repeated + stored.unknown,
   };
 }

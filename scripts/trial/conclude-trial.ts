@@ -1,6 +1,9 @@
 import { join } from 'node:path';
 import { roundSummaries } from '#edge-node/federation/version-log.ts';
 import { readLedgerFile, verifyLedgerFile } from '#edge-node/ledger/ledger.ts';
+import { ProgramError } from '#runtime/process/program-error.ts';
+import { type Failure, fail, type Result } from '#shared/basics/result.ts';
+import type { Head } from '#shared/ledger/chain.ts';
 import { accountForDevice } from './accounting.ts';
 import { anomalyReport } from './anomaly.ts';
 import type { MoteRecords } from './motes.ts';
@@ -21,7 +24,7 @@ export function concludeTrial(
 ): TrialReport {
   const edgeFolder = plan.edge.dataFolder;
   const ledgerFile = join(edgeFolder, 'ledger.sqlite');
-  const verified = verifyLedgerFile(ledgerFile);
+  const verified = verify(ledgerFile);
   return {
     devices: plan.devices.map((device, index) => ({
       ...accountForDevice(device.name, { deviceFolder: device.dataFolder, edgeFolder }),
@@ -35,8 +38,17 @@ export function concludeTrial(
     }),
     ledger: verified.ok
       ? { height: verified.value.height, verified: true }
-      : { height: verified.error.height, verified: false, failure: verified.error.message },
+      : { height: 0, verified: false, failure: verified.error.message },
     edgeRestarts: trial.edge.restarts,
     seconds,
   };
+}
+
+function verify(file: string): Result<Head, Failure> {
+  try {
+    return verifyLedgerFile(file);
+  } catch (error) {
+    if (!(error instanceof ProgramError)) throw error;
+    return fail(error.code, error.message); // there is no such file, or it is no ledger at all
+  }
 }

@@ -7,7 +7,7 @@ import { type MoteId, type MoteRecords, moteIds } from './motes.ts';
 /** The share of the trial's time in which the motes' record is replayed. */
 const REPLAY_SHARE = 0.75;
 
-export const trialGroup = 'trial';
+const trialGroup = 'trial';
 export const features = [
   { property: 'environment/temperature', scale: 0.1 },
   { property: 'environment/humidity', scale: 0.5 },

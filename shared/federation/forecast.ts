@@ -9,11 +9,11 @@ interface Shape {
 }
 
 /** Changes beyond this many scales are cut there, so that one wild reading cannot rule a round. */
-const CLIP = 10;
+const CLIP = 3;
 
 /**
- * Length of a forecaster's input: a window of W readings is fed as its W - 1 changes from reading to
- * reading, each in units of its feature's scale. The output is the next change, one per feature.
+ * Length of a forecaster's input: a window of W readings is fed as its W - 1 changes from reading
+ * to reading, each in units of its feature's scale. The output is the next change, per feature.
  */
 export function forecastInputs({ features, window }: Shape): number {
   return (window - 1) * features.length;

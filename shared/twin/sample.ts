@@ -15,5 +15,5 @@ export interface Sample {
   readonly quality: Quality;
 }
 
-/** The property in which a device reports how far its forecast was off, in units of normal change. */
+/** In it a device reports how far its forecast was off, in units of normal change. */
 export const anomalyScoreProperty = 'forecast/anomaly-score';

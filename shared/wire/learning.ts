@@ -4,7 +4,7 @@ import { type MessageCodec, messageCodec } from './message.ts';
 import { propertySchema } from './names.ts';
 
 /** Bytes of an ONNX file or a set of tensors that may cross in one message. */
-export const MODEL_SIZE_BYTES_MAX = 16 * 2 ** 20;
+const MODEL_SIZE_BYTES_MAX = 16 * 2 ** 20;
 
 const bytesSchema = z
   .custom<Uint8Array>((value) => value instanceof Uint8Array, 'expected bytes')

@@ -35,7 +35,7 @@ interface OperatorRule {
 
 /** Of an operator of whose outputs only the first is differentiable. */
 interface OneOutputRule extends OperatorRule {
-  /** Adds the nodes that carry `dY`, the gradient of the loss by the first output, to the inputs. */
+  /** Adds the nodes that carry `dY`, the gradient of the loss by the output, to the inputs. */
   readonly gradients: (context: RuleContext, dY: string) => InputGradients;
 }
 

@@ -1,0 +1,46 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import type { NodeStatus } from '#edge-node/api/status.ts';
+import { liveLines, type TrialProgress } from './trial-view.ts';
+
+const status: NodeStatus = {
+  node: 'edge-1',
+  group: 'trial',
+  uptimeSeconds: 3,
+  devices: [{ id: 'mote-1', online: true, samples: 50, ageMs: 4, anomalyScore: 0.127 }],
+  learning: {
+    task: 't',
+    phase: 'training',
+    round: 4,
+    rounds: [{ round: 3, loss: 0.25, participants: ['mote-1'], modelDigest: 'd' }],
+  },
+  ledger: { height: 7 },
+  events: {},
+};
+const progress: TrialProgress = {
+  elapsedSeconds: 15,
+  totalSeconds: 60,
+  apiUrl: 'http://127.0.0.1:8080',
+  programs: [
+    { name: 'edge-1', pid: 11, restarts: 0 },
+    { name: 'mote-1', pid: undefined, restarts: 2, expected: 100 },
+  ],
+  status,
+};
+
+describe('live view', () => {
+  it('shows time, programs, samples, round and ledger', () => {
+    const lines = liveLines(progress);
+    const text = lines.join('\n');
+    assert.match(text, /\[#{6}\.{18}\] {2}15 of 60 s/);
+    assert.match(text, /edge-1 +11 +0/);
+    assert.match(text, /mote-1 +down +2 +50 +0\.13 +\[#{12}\.{12}\]/);
+    assert.match(text, /round 4 training {2}loss 0\.2500/);
+    assert.match(text, /ledger height 7/);
+  });
+
+  it('says when the edge node does not answer', () => {
+    const text = liveLines({ ...progress, status: undefined }).join('\n');
+    assert.match(text, /does not answer/);
+  });
+});
