@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, describe, it } from 'node:test';
-import Sqlite from 'better-sqlite3';
+import { openDatabase } from '#runtime/database/database.ts';
 import { openCheckpointStore } from './checkpoint-store.ts';
 import type { TrainingCheckpoint } from './training-run.ts';
 
@@ -44,7 +44,7 @@ describe('the checkpoint store', () => {
     const file = join(root, 'damaged.sqlite');
     using store = openCheckpointStore(file);
     store.slot('round').save(checkpoint);
-    const other = new Sqlite(file);
+    const other = openDatabase(file, { name: 'the same file', migrations: [''] });
     other.exec(`UPDATE checkpoints SET state = x'00ff'`);
     other.close();
     assert.equal(store.slot('round').load(), undefined);

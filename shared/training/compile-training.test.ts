@@ -16,7 +16,7 @@ import {
   type Minibatches,
   trainByEpoch,
   trainBySteps,
-} from './minibatch-fixture.ts';
+} from './minibatch.fixture.ts';
 import { createMlpModel } from './mlp-model.ts';
 import { dataType } from './model/onnx-proto.ts';
 import type { Shape } from './model/shape.ts';

@@ -14,7 +14,7 @@ import {
   randomMinibatches,
   trainByEpoch,
   trainBySteps,
-} from './minibatch-fixture.ts';
+} from './minibatch.fixture.ts';
 import { probedShapes } from './probed-shapes.fixture.ts';
 
 /** Of goldens/models: all that has inner Scans, convolutions, and normalisation. */

@@ -12,7 +12,7 @@ import { addOptimiserStep, type OptimiserOptions } from './optimisers.ts';
 
 type Tensors = Readonly<Record<string, readonly number[]>>;
 
-/** Made by scripts/goldens/losses_and_optimisers.py. */
+/** Made by scripts/goldens/losses-and-optimisers.py. */
 const golden = JSON.parse(
   readFileSync(new URL('./goldens/losses-and-optimisers.json', import.meta.url), 'utf8'),
 ) as {

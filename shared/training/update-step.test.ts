@@ -25,7 +25,7 @@ import {
   randomMinibatches,
   trainByEpoch,
   trainBySteps,
-} from './minibatch-fixture.ts';
+} from './minibatch.fixture.ts';
 import { createMlpModel } from './mlp-model.ts';
 import { randomValues } from './model-fixture.ts';
 import { type OptimiserOptions, optimiserNames } from './optimisers.ts';

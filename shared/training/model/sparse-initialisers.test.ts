@@ -63,6 +63,7 @@ describe('sparse initialisers', () => {
     assert.ok(graphs.ok);
     const written = graphs.value.writeBack(graphs.value.manifest.parameters);
     assert.ok(written.ok);
+    assert.deepEqual(ModelProto.decode(written.value).graph?.sparseInitializer, []);
     const x = { shape: [1, 3], data: Float32Array.of(1, 2, 3) };
     for (const bytes of [model({}), written.value]) {
       await using session = await nodeOnnxRuntime.load(bytes);

@@ -103,7 +103,7 @@ function drawUnary(operator: string, { domain = 'any', attributes }: Unary): Dra
   };
 }
 
-/** A value that broadcasts with `value` to a shape of no higher rank: one there is, or a new one. */
+/** A value that broadcasts with `value`: one there is, or a new one. */
 function partner(draft: GraphDraft, value: Value): Value {
   const found = draft.isLucky(0.6)
     ? draft.pick((other) => other !== value && broadcast(value, other) !== undefined)
@@ -116,7 +116,7 @@ function partner(draft: GraphDraft, value: Value): Value {
 }
 
 /** What two values broadcast to; `undefined` where they do not, or where the batch would move. */
-export function broadcast(
+function broadcast(
   a: Value,
   b: Value,
 ): { readonly shape: readonly number[]; readonly isBatched: boolean } | undefined {
@@ -178,7 +178,8 @@ const drawWhere: DrawOperator = (draft) => {
   const other = partner(draft, picked);
   const made = broadcast(picked, other);
   const like = draft.isLucky(0.5) ? picked : other;
-  const condition = draft.aside('Greater', [like, draft.floats([0.1], [])], { like });
+  // By name: a comparison alone would not lead from a parameter to the output.
+  const condition = draft.aside('Greater', [like.name, draft.floats([0.1], [])], { like });
   return made && [draft.node('Where', [condition, picked, other], made)];
 };
 

@@ -1,4 +1,4 @@
-import { type Random, seededRandom } from '../../basics/seeded-random.ts';
+import { seededRandom } from '../../basics/seeded-random.ts';
 import type { Attributes } from '../model/attributes.ts';
 import { dataType, type TensorProto } from '../model/onnx-proto.ts';
 import { type FloatType, floatTensor, int64Tensor, shapeSize } from '../model/onnx-tensor.ts';
@@ -66,9 +66,10 @@ export interface GraphDraft {
   readonly drawn: DrawnGraph;
 }
 
-export interface DrawnGraph {
+interface DrawnGraph {
   readonly nodes: FixtureNode[];
   readonly initialisers: TensorProto[];
+  readonly parameters: string[];
   readonly frozen: string[];
   readonly shapes: Map<string, Shape>;
   readonly values: Value[];
@@ -76,37 +77,93 @@ export interface DrawnGraph {
   readonly read: Set<string>;
 }
 
+/** The same calls on a draft of the same seed give the same graph. */
 export function createGraphDraft(
   seed: number,
   { type, opset }: { type: FloatType; opset: number },
 ): GraphDraft {
-  const random: Random = seededRandom(seed);
+  const choices = createChoices(seed);
   const drawn: DrawnGraph = {
     nodes: [],
     initialisers: [],
+    parameters: [],
     frozen: [],
     shapes: new Map(),
     values: [],
     read: new Set(),
   };
+  return {
+    type,
+    opset,
+    drawn,
+    ...choices,
+    pick(fits = () => true) {
+      const small = drawn.values.filter(({ shape }) => shape.length < 5 && shapeSize(shape) < 80);
+      const fitting = small.filter(fits);
+      if (fitting.length === 0) return undefined;
+      return choices.oneOf(choices.isLucky(0.7) ? fitting.slice(-3) : fitting);
+    },
+    input: (name, shape) => keep(drawn, name, { shape, isBatched: true }),
+    ...createInitialisers(drawn, type, choices),
+    ...createNodes(drawn),
+    isTransposed: ({ name }) =>
+      drawn.nodes.some(([operator, , outputs]) => operator === 'Transpose' && outputs[0] === name),
+  };
+}
+
+function createChoices(seed: number): Pick<GraphDraft, 'int' | 'isLucky' | 'oneOf'> {
+  const random = seededRandom(seed);
   const int = (from: number, to: number): number => from + Math.floor(random() * (to - from + 1));
-  const oneOf = <T>(choices: readonly T[]): T => choices[int(0, choices.length - 1)]!;
+  return {
+    int,
+    isLucky: (chance) => random() < chance,
+    oneOf: <T>(choices: readonly T[]): T => choices[int(0, choices.length - 1)]!,
+  };
+}
+
+/** Makes a value known to `pick`. */
+function keep(drawn: DrawnGraph, name: string, { shape, isBatched }: Made): Value {
+  const value = { name, shape, isBatched };
+  drawn.values.push(value);
+  drawn.shapes.set(name, isBatched ? [null, ...shape.slice(1)] : shape);
+  return value;
+}
+
+function createInitialisers(
+  drawn: DrawnGraph,
+  type: FloatType,
+  { int }: Pick<GraphDraft, 'int'>,
+): Pick<GraphDraft, 'parameter' | 'ints' | 'floats' | 'scales'> {
+  const add = (prefix: string, create: (name: string) => TensorProto): string => {
+    const name = `${prefix}${drawn.initialisers.length}`;
+    drawn.initialisers.push(create(name));
+    return name;
+  };
+  const constant = (values: readonly number[], shape: readonly number[], of: FloatType): string => {
+    const name = add('c', (name) => floatTensor(name, shape, { type: of, data: values }));
+    // The compiler takes a scalar for a constant by itself, and another float type.
+    if (shape.length > 0 && of === type) drawn.frozen.push(name);
+    return name;
+  };
+  return {
+    parameter(shape) {
+      const steps = 2 ** 20;
+      const data = Array.from({ length: shapeSize(shape) }, () => int(-steps, steps) / steps);
+      const name = add('p', (name) => floatTensor(name, shape, { type, data }));
+      drawn.parameters.push(name);
+      return keep(drawn, name, { shape, isBatched: false });
+    },
+    ints: (values, shape = [values.length]) => add('i', (name) => int64Tensor(name, shape, values)),
+    floats: (values, shape = [values.length]) => constant(values, shape, type),
+    scales: (values) => constant(values, [values.length], dataType.float32),
+  };
+}
+
+function createNodes(drawn: DrawnGraph): Pick<GraphDraft, 'node' | 'nodeOfMany' | 'aside'> {
   const nameOf = (input: Value | string): string => {
     if (typeof input === 'string') return input;
     drawn.read.add(input.name);
     return input.name;
-  };
-  const keep = (name: string, { shape, isBatched }: Made): Value => {
-    const value = { name, shape, isBatched };
-    drawn.values.push(value);
-    drawn.shapes.set(name, isBatched ? [null, ...shape.slice(1)] : shape);
-    return value;
-  };
-  const uniform = () => Math.fround(2 * random() - 1);
-  const initialiser = (prefix: string, create: (name: string) => TensorProto): string => {
-    const name = `${prefix}${drawn.initialisers.length}`;
-    drawn.initialisers.push(create(name));
-    return name;
   };
   const nodeOfMany: GraphDraft['nodeOfMany'] = (operator, inputs, made) => {
     const { outputs, attributes = {}, others = 0 } = made;
@@ -114,53 +171,18 @@ export function createGraphDraft(
     const count = outputs.length + others;
     const names = Array.from({ length: count }, (_, index) => `n${number}${'abcdefgh'[index]}`);
     drawn.nodes.push([operator, inputs.map(nameOf), names, attributes]);
-    return outputs.map((output, index) => keep(names[index]!, output));
+    return outputs.map((output, index) => keep(drawn, names[index]!, output));
   };
-
   return {
-    type,
-    opset,
-    drawn,
-    int,
-    oneOf,
-    isLucky: (chance) => random() < chance,
-    pick(fits = () => true) {
-      const small = drawn.values.filter(({ shape }) => shape.length < 5 && shapeSize(shape) < 80);
-      const fitting = small.filter(fits);
-      if (fitting.length === 0) return undefined;
-      const late = fitting.slice(-3);
-      return random() < 0.7 ? oneOf(late) : oneOf(fitting);
-    },
-    input: (name, shape) => keep(name, { shape, isBatched: true }),
-    parameter(shape) {
-      const data = Float32Array.from({ length: shapeSize(shape) }, uniform);
-      const name = initialiser('p', (name) => floatTensor(name, shape, { type, data }));
-      return keep(name, { shape, isBatched: false });
-    },
-    ints: (values, shape = [values.length]) =>
-      initialiser('i', (name) => int64Tensor(name, shape, values)),
-    floats(values, shape = [values.length]) {
-      const name = initialiser('c', (name) => floatTensor(name, shape, { type, data: values }));
-      if (shape.length > 0) drawn.frozen.push(name);
-      return name;
-    },
-    scales(values) {
-      const float32 = { type: dataType.float32, data: values };
-      const name = initialiser('c', (name) => floatTensor(name, [values.length], float32));
-      if (type === dataType.float32) drawn.frozen.push(name);
-      return name;
-    },
+    nodeOfMany,
     node(operator, inputs, { attributes = {}, others = 0, ...made }) {
       return nodeOfMany(operator, inputs, { outputs: [made], attributes, others })[0]!;
     },
-    nodeOfMany,
     aside(operator, inputs, { like, attributes = {} }) {
       const name = `a${drawn.nodes.length}`;
       drawn.nodes.push([operator, inputs.map(nameOf), name, attributes]);
       drawn.shapes.set(name, drawn.shapes.get(like.name)!);
       return name;
     },
-    isTransposed: ({ name }) =>
-      drawn.nodes.some(([operator, , outputs]) => operator === 'Transpose' && outputs[0] === name),
   };
 }

@@ -31,6 +31,8 @@ export interface RandomGraph {
   readonly shapes: Shapes;
   /** The shape of `x` in a run. */
   readonly inputShape: readonly number[];
+  /** All of them lead to `y`. */
+  readonly parameters: readonly string[];
   readonly frozen: readonly string[];
 }
 
@@ -58,7 +60,7 @@ export function randomGraph(seed: number): RandomGraph {
     if (draw(draft) !== undefined) operators.push(operator);
   }
   addOutput(draft);
-  const { nodes, initialisers, frozen, shapes } = draft.drawn;
+  const { nodes, initialisers, parameters, frozen, shapes } = draft.drawn;
   const model = buildModel({
     opset,
     nodes,
@@ -66,7 +68,7 @@ export function randomGraph(seed: number): RandomGraph {
     inputs: [port('x', [null, ...inputShape.slice(1)], type)],
     outputs: [port('y', [null, OUTPUTS], type)],
   });
-  return { seed, type, opset, operators, model, shapes, inputShape, frozen };
+  return { seed, type, opset, operators, model, shapes, inputShape, parameters, frozen };
 }
 
 /** y: every value that nothing has read, weighed by constants and added up. */

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { checkRandomGraphs } from './check-random-graph.ts';
+import { checkRandomGraphs } from './random-graph.contract.ts';
 import { operatorDraws } from './random-graph.ts';
 
 describe('a thousand random graphs', () => {

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { ruleTable } from '../rules/rule-table.ts';
-import { checkRandomGraphs } from './check-random-graph.ts';
+import { checkRandomGraphs } from './random-graph.contract.ts';
 import { operatorDraws, randomGraph } from './random-graph.ts';
 
 describe('random graphs', () => {

@@ -56,7 +56,7 @@ export function lstmGradients(
   return { ...gradientsOfSums(layer, { dSums: made[0]!, dInitial, operands }), dInitialCell };
 }
 
-/** The slopes at all times, [T, B, H] each: of the cell and o by the state, the others by the cell. */
+/** The slopes at all times, [T, B, H] each: by the state, and by the cell. */
 function lstmFactors(
   layer: Recurrence,
   { operands, initialCell }: { operands: string; initialCell: string },

@@ -79,7 +79,7 @@ export function gateParts({ graph, units }: Recurrence, value: string, count: nu
   return split(graph, value, { axis: 0, sizes: Array.from({ length: count }, () => units) });
 }
 
-/** `value` from place `from` to before place `to` along `axis`; negative ones count from the end. */
+/** `value` from place `from` to before `to` along `axis`; negative ones count from the end. */
 export function slice(
   graph: GraphBuilder,
   value: string,

@@ -74,6 +74,38 @@ const padded = [
   ['edge', [0, 2, 2, 1], [6, 6]],
 ] as const;
 
+const padCases: readonly RuleCase[] = [
+  ...padded.map(([mode, pads, output]) => ({
+    operator: 'Pad',
+    inputs: [[4, 3], int64s(pads)],
+    outputs: [output],
+    attributes: { mode: { string: mode } },
+    title: `${pads}`,
+  })),
+  {
+    operator: 'Pad',
+    inputs: [[4, 3], int64s([1, 2, 0, 1])],
+    outputs: [[5, 6]],
+    attributes: { mode: { string: 'wrap' } },
+    opsets: [19, 26],
+  },
+  {
+    operator: 'Pad',
+    inputs: [[4, 3], int64s([1, 2]), floats([0.5]), int64s([1])],
+    outputs: [[4, 6]],
+    opsets: [18, 26],
+    title: 'of one axis',
+  },
+  {
+    operator: 'Pad',
+    inputs: [[3, 4], int64s([1, 2]), '', int64s([1])],
+    outputs: [[3, 7]],
+    attributes: { mode: { string: 'edge' } },
+    opsets: [18],
+    isBatched: true,
+  },
+];
+
 describe('rules for joining and cutting', () => {
   checkRules(joiningRules, [
     {
@@ -116,34 +148,6 @@ describe('rules for joining and cutting', () => {
       isBatched: true,
       title: 'backwards',
     },
-    ...padded.map(([mode, pads, output]) => ({
-      operator: 'Pad',
-      inputs: [[4, 3], int64s(pads)],
-      outputs: [output],
-      attributes: { mode: { string: mode } },
-      title: `${pads}`,
-    })),
-    {
-      operator: 'Pad',
-      inputs: [[4, 3], int64s([1, 2, 0, 1])],
-      outputs: [[5, 6]],
-      attributes: { mode: { string: 'wrap' } },
-      opsets: [19, 26],
-    },
-    {
-      operator: 'Pad',
-      inputs: [[4, 3], int64s([1, 2]), floats([0.5]), int64s([1])],
-      outputs: [[4, 6]],
-      opsets: [18, 26],
-      title: 'of one axis',
-    },
-    {
-      operator: 'Pad',
-      inputs: [[3, 4], int64s([1, 2]), '', int64s([1])],
-      outputs: [[3, 7]],
-      attributes: { mode: { string: 'edge' } },
-      opsets: [18],
-      isBatched: true,
-    },
+    ...padCases,
   ]);
 });

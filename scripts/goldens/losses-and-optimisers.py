@@ -1,6 +1,6 @@
 """Writes what PyTorch makes of small losses, optimisers and clippings, as JSON.
 
-    python scripts/goldens/losses_and_optimisers.py > shared/training/goldens/losses-and-optimisers.json
+    python scripts/goldens/losses-and-optimisers.py > shared/training/goldens/losses-and-optimisers.json
 
 followed by `npx biome format --write` on that file. Any PyTorch from 2.0 on; the numbers do not
 depend on its version beyond their last digits.

@@ -71,6 +71,8 @@ const precisions = {
  */
 async function checkRandomGraph(graph: RandomGraph): Promise<GraphCheck> {
   const { gradients, evaluate, manifest } = compiled(graph);
+  const trained = manifest.parameters.map(({ name }) => name);
+  assert.deepEqual(trained, graph.parameters, 'every parameter has a gradient');
   const given = feeds(graph);
   const start = Object.fromEntries(
     manifest.parameters.map(({ name, shape, data }) => [name, tensor(graph, shape, data)]),
