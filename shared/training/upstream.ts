@@ -27,7 +27,10 @@ export function parametersUpstream(
     if (found.length === 0) continue;
     const value = {
       parameters: new Set(found.flatMap((input) => [...input.parameters])),
-      type: madeType(node, found[0]!.type),
+      type: madeType(node, {
+        found: found[0]!.type,
+        like: upstream.get(node.input[1] ?? '')?.type,
+      }),
     };
     node.output.forEach((name, index) => {
       if (name !== '' && !isDiscrete(node, index)) upstream.set(name, value);
@@ -36,8 +39,12 @@ export function parametersUpstream(
   return upstream;
 }
 
-function madeType(node: NodeProto, inputType: FloatType | undefined): FloatType | undefined {
-  if (node.opType !== 'Cast') return inputType;
+function madeType(
+  node: NodeProto,
+  { found, like }: { found: FloatType | undefined; like: FloatType | undefined },
+): FloatType | undefined {
+  if (node.opType === 'CastLike') return like ?? found;
+  if (node.opType !== 'Cast') return found;
   const type = intAttribute(node, 'to', 0);
   return isFloatType(type) ? type : undefined;
 }

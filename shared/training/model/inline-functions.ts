@@ -167,7 +167,7 @@ interface Scope {
   rename(name: string): string;
   /** The attributes of the call, by name. */
   readonly attributes: ReadonlyMap<string, AttributeProto>;
-  /** Whether names made in this body, also in its inner graphs, are fresh. */
+  /** Begins the names of its nodes; '' for the model's own graph. */
   readonly path: string;
 }
 

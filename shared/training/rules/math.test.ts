@@ -19,6 +19,7 @@ describe('rules for elementary functions', () => {
     ...['Asin', 'Acos', 'Atanh'].map((operator) => unary(operator, { type, range: [-0.7, 0.7] })),
     unary('Acosh', { type, range: [1.5, 3] }),
     unary('Cast', { attributes: { to: { int: dataType.float64 } } }),
+    { operator: 'CastLike', inputs: [[3, 4], floats([0])], outputs: [[3, 4]], opsets: [15, 26] },
     { ...clipped, inputs: [[3, 4], floats([-0.3]), floats([0.4])] },
     { ...clipped, inputs: [[3, 4], '', floats([0.4])] },
     { ...clipped, inputs: [[3, 4], floats([-0.3])] },

@@ -46,9 +46,14 @@ export const mathRules: readonly Rule[] = [
   smooth('Reciprocal', (graph, { y }) => graph.node('Neg', [square(graph, y)])),
   rule('Neg', ({ graph }, dY) => [graph.node('Neg', [dY])]),
   rule('Identity', (_, dY) => [dY]),
-  rule('Cast', ({ graph, node }, dY) => [graph.node('CastLike', [dY, node.input[0]!])]),
+  rule('Cast', castBack),
+  { ...rule('CastLike', castBack), opsets: { ...opsetRange, oldest: 15 } },
   { ...rule('Clip', clipGradients), shapes: ({ input }) => input.filter((name) => name !== '') },
 ];
+
+function castBack({ graph, node }: RuleContext, dY: string): InputGradients {
+  return [graph.node('CastLike', [dY, node.input[0]!])];
+}
 
 function rule(operator: string, gradients: (c: RuleContext, dY: string) => InputGradients): Rule {
   return { operator, domain: '', opsets: opsetRange, gradients };
