@@ -22,15 +22,16 @@ export function parametersUpstream(
   const upstream = new Map<string, Upstream>(
     parameters.map((name) => [name, { parameters: new Set([name]), type }]),
   );
+  const typeOf = (name: string): number | undefined =>
+    upstream.get(name)?.type ??
+    source.initialisers.get(name)?.dataType ??
+    source.inputs.find((port) => port.name === name)?.type;
   for (const node of source.nodes) {
     const found = nodeReads(node).flatMap((name) => upstream.get(name) ?? []);
     if (found.length === 0) continue;
     const value = {
       parameters: new Set(found.flatMap((input) => [...input.parameters])),
-      type: madeType(node, {
-        found: found[0]!.type,
-        like: upstream.get(node.input[1] ?? '')?.type,
-      }),
+      type: madeType(node, { found: found[0]!.type, typeOf }),
     };
     node.output.forEach((name, index) => {
       if (name !== '' && !isDiscrete(node, index)) upstream.set(name, value);
@@ -41,11 +42,11 @@ export function parametersUpstream(
 
 function madeType(
   node: NodeProto,
-  { found, like }: { found: FloatType | undefined; like: FloatType | undefined },
+  { found, typeOf }: { found: FloatType | undefined; typeOf: (name: string) => number | undefined },
 ): FloatType | undefined {
-  if (node.opType === 'CastLike') return like ?? found;
-  if (node.opType !== 'Cast') return found;
-  const type = intAttribute(node, 'to', 0);
+  if (node.opType !== 'Cast' && node.opType !== 'CastLike') return found;
+  const like = node.opType === 'CastLike' ? typeOf(node.input[1] ?? '') : undefined;
+  const type = like ?? intAttribute(node, 'to', found ?? 0);
   return isFloatType(type) ? type : undefined;
 }
 

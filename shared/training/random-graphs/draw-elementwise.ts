@@ -204,15 +204,20 @@ const drawClip: DrawOperator = (draft) => {
   return [draft.node('Clip', [picked, low, ...high], { shape, isBatched })];
 };
 
-/** To float64 and back. */
-const drawCast: DrawOperator = (draft) => {
-  const picked = draft.pick();
-  if (picked === undefined) return undefined;
-  const { shape, isBatched } = picked;
-  const to = (type: number) => ({ to: { int: type } });
-  const wide = draft.aside('Cast', [picked], { like: picked, attributes: to(dataType.float64) });
-  return [draft.node('Cast', [wide], { shape, isBatched, attributes: to(draft.type) })];
-};
+/** To float64 and back, by the type's name or by a value that has it. */
+function drawCast(back: 'Cast' | 'CastLike'): DrawOperator {
+  return (draft) => {
+    const picked = draft.pick();
+    if (picked === undefined) return undefined;
+    const { shape, isBatched } = picked;
+    const to = (type: number) => ({ to: { int: type } });
+    const wide = draft.aside('Cast', [picked], { like: picked, attributes: to(dataType.float64) });
+    if (back === 'CastLike') {
+      return [draft.node(back, [wide, draft.floats([0], [])], { shape, isBatched })];
+    }
+    return [draft.node(back, [wide], { shape, isBatched, attributes: to(draft.type) })];
+  };
+}
 
 /** Operators that work element by element. */
 export const elementwiseDraws: readonly OperatorDraw[] = [
@@ -231,5 +236,6 @@ export const elementwiseDraws: readonly OperatorDraw[] = [
   { operator: 'Where', draw: drawWhere },
   { operator: 'PRelu', draw: drawPRelu, isFloat32Only: true },
   { operator: 'Clip', draw: drawClip },
-  { operator: 'Cast', draw: drawCast },
+  { operator: 'Cast', draw: drawCast('Cast') },
+  { operator: 'CastLike', draw: drawCast('CastLike'), since: 15 },
 ];
