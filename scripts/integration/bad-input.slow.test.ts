@@ -65,6 +65,12 @@ describe('bad input to the programs', { concurrency: 2 }, () => {
     ['a bad type', 'edge', '[mqtt]\nport = "many"', /mqtt\.port.*\[config-invalid\]/],
     ['broken TOML', 'device', 'x = = 1', /config\.toml:4:.*\[config-syntax\]/],
     ['a bad sensor', 'device', '[[sensors]]\nkind = "smell"', /sensors\[0\].*\[config-invalid\]/],
+    [
+      'a thermometer that is not there',
+      'device',
+      '[training]\ntemperature = { property = "a/b", celsiusMax = 80 }',
+      /a\/b.*cpu\/load.*\[no-thermometer\]/,
+    ],
     ['a missing CSV', 'device', csv('').replace('.csv', '.none'), /\.none.*\[replay-/],
     ['an empty CSV', 'device', csv(''), /\.csv.*\[replay-/],
     ['a CSV without the column', 'device', csv('a,b\n1,2\n'), /column.* t\b.*\[replay-/],

@@ -97,6 +97,27 @@ describe('diten model train', () => {
     assert.equal(beatsPersistence, undefined);
   });
 
+  it('goes on from its checkpoint after kill -9, to the same file', async () => {
+    const program = join(import.meta.dirname, '..', 'diten.ts');
+    const how = [...forecast, 'humidity', '--window', '8', '--epochs', '40', '--batch', '8'];
+    const args = (name: string) => [...how, '--checkpoint', 'run.sqlite', '-o', name];
+    const child = spawn(process.execPath, [program, 'model', 'train', 'motes.onnx', ...args('x')], {
+      cwd: place.folder,
+    });
+    child.stdout.on('data', (text: Buffer) => {
+      if (text.includes('trains on')) setTimeout(() => child.kill('SIGKILL'), 2500);
+    });
+    const code = await new Promise((resolve) => child.once('close', resolve));
+    assert.equal(code, null, 'it was killed before its end');
+    const resumed = await model('train', 'motes.onnx', ...args('resumed.onnx'));
+    await model('train', 'motes.onnx', ...how, '-o', 'whole.onnx');
+    const [one, other] = ['resumed', 'whole'].map((name) =>
+      readFileSync(place.path(`${name}.onnx`)),
+    );
+    assert.deepEqual(one, other);
+    assert.match(resumed, /trained/);
+  });
+
   it('keeps what it learnt so far when it is interrupted', async () => {
     const program = join(import.meta.dirname, '..', 'diten.ts');
     const args = [...forecast, 'humidity', '--window', '8', '--epochs', '100000', '-o', 'cut.onnx'];

@@ -79,6 +79,7 @@ function addTrain(model: Command): void {
         .default('time'),
     )
     .option('--no-standardise', 'leave the model as it is: it expects the values as they stand')
+    .option('--checkpoint <file>', 'keep the state there; the same run goes on from it when killed')
     .option('--json <file>', 'write the report there')
     .action(async (file: string, options) => {
       const { train } = await import('./train.ts');

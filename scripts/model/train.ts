@@ -1,3 +1,4 @@
+import { openCheckpointStore } from '#device-agent/training/checkpoint-store.ts';
 import { startTrainer } from '#device-agent/training/trainer.ts';
 import type { TrainingOutcome } from '#device-agent/training/training-run.ts';
 import { exitCode, ProgramError } from '#runtime/process/program-error.ts';
@@ -32,7 +33,11 @@ export interface TrainOptions {
   readonly split: 'time' | 'random';
   readonly standardise: boolean;
   readonly json?: string;
+  /** File to keep the run's state in until it is through. */
+  readonly checkpoint?: string;
 }
+
+const CHECKPOINT_INTERVAL_MS = 1000;
 
 /** `diten model train`: returns the exit code. */
 export async function train(file: string, options: TrainOptions): Promise<number> {
@@ -73,7 +78,13 @@ async function runTraining(
   { trainingModel, inputs, targets, count }: PreparedTraining,
   { file, options }: { file: string; options: TrainOptions },
 ): Promise<TrainingOutcome> {
-  await using trainer = startTrainer();
+  const stop = new AbortController();
+  const abort = (): void => stop.abort();
+  process.once('SIGINT', abort);
+  await using parts = new AsyncDisposableStack();
+  const trainer = parts.use(startTrainer({ checkpointIntervalMs: CHECKPOINT_INTERVAL_MS }));
+  const checkpoints =
+    options.checkpoint && parts.use(openCheckpointStore(options.checkpoint)).slot('train');
   const description = unwrap(
     await trainer.defineTask({
       model: trainingModel,
@@ -83,9 +94,6 @@ async function runTraining(
     }),
     file,
   );
-  const stop = new AbortController();
-  const abort = (): void => stop.abort();
-  process.once('SIGINT', abort);
   const progress = startProgress(process.stderr);
   const outcome = unwrap(
     await trainer.train(
@@ -101,6 +109,7 @@ async function runTraining(
       },
       {
         signal: stop.signal,
+        ...(checkpoints && { checkpoints }),
         onProgress: ({ steps, stepsTotal, loss }) =>
           progress.show(
             steps / stepsTotal,
@@ -112,6 +121,7 @@ async function runTraining(
   );
   progress.end();
   process.removeListener('SIGINT', abort);
+  if (checkpoints && outcome.outcome !== 'cancelled') checkpoints.clear();
   if (outcome.outcome !== 'diverged') return outcome;
   throw new ProgramError(
     'diverged',
