@@ -12,6 +12,7 @@ import {
 import { isExternal } from './onnx-tensor.ts';
 import { raiseNode } from './raise-opset.ts';
 import type { Port } from './shape.ts';
+import { separateInitialisers } from './shared-initialisers.ts';
 import { densify } from './sparse-initialisers.ts';
 import { valueInfoToPort } from './value-info.ts';
 
@@ -35,7 +36,7 @@ export interface SourceGraph {
 }
 
 /**
- * Decodes a model, inlines its functions and checks what the compiler relies on.
+ * Decodes a model, inlines its functions, gives each parameter a tensor of its own, and checks what the compiler relies on.
  *
  * Errors: `model-too-large`, `not-onnx`, `model-invalid`, `opset-unsupported`, `external-data`.
  */
@@ -46,7 +47,7 @@ export function readSourceGraph(bytes: Uint8Array): Result<SourceGraph, Training
   if (!inlined.ok) return inlined;
   const densified = densify(inlined.value);
   if (!densified.ok) return densified;
-  const model = densified.value;
+  const model = separateInitialisers(densified.value);
   const opset = operatorSet(model, '');
   if (opset < opsetRange.oldest || opset > opsetRange.newest) {
     return refuse(
