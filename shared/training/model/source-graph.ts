@@ -36,7 +36,8 @@ export interface SourceGraph {
 }
 
 /**
- * Decodes a model, inlines its functions, gives each parameter a tensor of its own, and checks what the compiler relies on.
+ * Decodes a model, inlines its functions, gives each parameter a tensor of its own, and checks what
+ * the compiler relies on.
  *
  * Errors: `model-too-large`, `not-onnx`, `model-invalid`, `opset-unsupported`, `external-data`.
  */
