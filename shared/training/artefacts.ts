@@ -11,7 +11,7 @@ import {
 import { type GraphPlan, graphToModel, planToGraph } from './emit-graph.ts';
 import { createGraphBuilder } from './graph-builder.ts';
 import { dataType, encodeModel, type NodeProto, type TensorProto } from './model/onnx-proto.ts';
-import type { FloatType } from './model/onnx-tensor.ts';
+import { type FloatType, floatTensor } from './model/onnx-tensor.ts';
 import type { Port } from './model/shape.ts';
 import { RESERVED_PREFIX, type SourceGraph } from './model/source-graph.ts';
 
@@ -55,11 +55,14 @@ export function planToBytes(plan: GraphPlan, source: SourceGraph): Uint8Array<Ar
 
 /** parameters, x, target, weights -> loss, d loss / d parameter */
 function planGradients(training: TrainingNodes): GraphPlan {
-  const { parameters, source, target, nodes, constants } = training;
+  const { parameters, source, target, nodes, constants, floatType } = training;
+  const { rate } = portNames;
+  // Where the gradients are a step's moves, they are themselves at this rate.
+  const upwards = floatTensor(rate, [], { type: floatType, data: [-1] });
   return {
     name: 'gradients',
     nodes,
-    constants,
+    constants: new Map([...constants, [rate, upwards]]),
     inputs: [...parameters, ...source.inputs, target, weightsPort(training)],
     outputs: [
       scalar(portNames.loss, training),

@@ -11,8 +11,9 @@ import type { Port, Shapes } from './model/shape.ts';
 import type { SourceGraph } from './model/source-graph.ts';
 import { nameOutputs } from './name-outputs.ts';
 import { readParameters } from './parameters.ts';
+import { reluAfterPool } from './relu-after-pool.ts';
 import { refuse, type TrainingFailure } from './training-failure.ts';
-import { addUpdateStep, type UpdateOptions } from './update-step.ts';
+import { addUpdateStep, backwardSeed, type UpdateOptions } from './update-step.ts';
 
 export interface TrainingOptions extends UpdateOptions {
   /** A name stands for that loss with its defaults. */
@@ -49,7 +50,7 @@ export function differentiate(
   model: SourceGraph,
   options: TrainingOptions,
 ): Result<Differentiated, TrainingFailure> {
-  const source = nameOutputs(model);
+  const source = nameOutputs(reluAfterPool(model));
   const lossOptions = readLossOptions(options.loss);
   const checked = checkOptions(lossOptions, options);
   if (!checked.ok) return checked;
@@ -75,7 +76,7 @@ export function differentiate(
     source,
     shapes,
     parameters: candidates.value.map((tensor) => tensor.name),
-    output: { name, gradient },
+    output: { name, gradient: backwardSeed(graph, options, gradient) },
   });
   if (!backward.ok) return backward;
   const gradients = backward.value;

@@ -1,3 +1,4 @@
+import { withoutUnneededOutputs } from './added-outputs.ts';
 import { GraphProto, ModelProto, type NodeProto, type TensorProto } from './model/onnx-proto.ts';
 import { emittedOpsetMin } from './model/raise-opset.ts';
 import type { Port } from './model/shape.ts';
@@ -19,7 +20,7 @@ export function planToGraph({ name, nodes, constants, inputs, outputs }: GraphPl
   const kept: NodeProto[] = [];
   for (const node of nodes.toReversed()) {
     if (!node.output.some((output) => needed.has(output))) continue;
-    kept.push(node);
+    kept.push(withoutUnneededOutputs(node, needed));
     for (const read of nodeReads(node)) needed.add(read);
   }
   for (const { name: fed } of inputs) needed.delete(fed);

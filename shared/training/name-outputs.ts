@@ -1,10 +1,6 @@
+import { addedOutputName } from './added-outputs.ts';
 import { NodeProto } from './model/onnx-proto.ts';
-import {
-  normalDomain,
-  operatorSet,
-  RESERVED_PREFIX,
-  type SourceGraph,
-} from './model/source-graph.ts';
+import { normalDomain, operatorSet, type SourceGraph } from './model/source-graph.ts';
 import { findRule } from './rules/rule-table.ts';
 
 /** The model with names for the outputs that it leaves out but that a rule's gradient reads. */
@@ -16,7 +12,7 @@ export function nameOutputs(source: SourceGraph): SourceGraph {
     const count = Math.max(needed, node.output.length);
     const output = Array.from({ length: count }, (_, index) =>
       index < needed && !node.output[index]
-        ? `${RESERVED_PREFIX}output/${known}/${index}`
+        ? addedOutputName(known!, index)
         : (node.output[index] ?? ''),
     );
     return NodeProto.create({ ...node, output });

@@ -153,8 +153,7 @@ describe('an option', () => {
 });
 
 /** The raw gradients of some rows, all parameters end to end. */
-async function gradientsOf(rows: readonly number[]): Promise<number[]> {
-  const graphs = compiled({});
+async function gradientsOf(rows: readonly number[], graphs = compiled({})): Promise<number[]> {
   await using session = await nodeOnnxRuntime.load(graphs.gradients);
   const { data } = randomMinibatches(graphs);
   const state = feedsOf(graphs.manifest.parameters);
@@ -262,8 +261,18 @@ describe('clipping each example', () => {
     );
   });
 
+  it('is nothing for plain gradient descent, whose gradients are its moves', async () => {
+    const [{ taken }, gradients] = [await stepOf({}, [1, 2, 5]), await gradientsOf([1, 2, 5])];
+    assertNear(taken, gradients);
+    assert.ok(norm(taken) > 1e-3);
+    const momentum = compiled({ optimiser: { kind: 'momentum' } });
+    assert.deepEqual(await gradientsOf([1, 2, 5], momentum), gradients);
+  });
+
   it('leaves the gradients artefact as it is', async () => {
-    const [plain, clipping] = [compiled({}), compiled({ exampleClipping: { normMax: 0.1 } })];
+    const optimiser = { kind: 'momentum' } as const;
+    const plain = compiled({ optimiser });
+    const clipping = compiled({ optimiser, exampleClipping: { normMax: 0.1 } });
     assert.deepEqual(clipping.gradients, plain.gradients);
     assert.deepEqual(clipping.evaluate, plain.evaluate);
   });

@@ -42,12 +42,30 @@ export interface UpdateStep extends OptimiserStep {
   readonly noisy: readonly string[];
 }
 
-/** Adds all that lies between the gradients of a batch and the next parameters and slots. */
+/**
+ * What the backward pass starts from, given the gradient of the loss by the output. Plain gradient
+ * descent has it times -rate: every gradient is linear in it, so each comes out as its parameter's
+ * whole move, and one small tensor is scaled in place of all large ones.
+ */
+export function backwardSeed(
+  graph: GraphBuilder,
+  options: UpdateOptions,
+  gradient: string,
+): string {
+  if (!isPlainDescent(options)) return gradient;
+  return graph.node('Mul', [gradient, graph.node('Neg', [portNames.rate])]);
+}
+
+/**
+ * Adds all that lies between the gradients of a batch, from a pass begun with {@link backwardSeed},
+ * and the next parameters and slots.
+ */
 export function addUpdateStep(
   graph: GraphBuilder,
   options: UpdateOptions,
   { source, parameters, target }: UpdateTerms,
 ): UpdateStep {
+  if (isPlainDescent(options)) return addMoves(graph, parameters);
   const { optimiser, clipping, proximal = false, correction = false, exampleClipping } = options;
   const noise = exampleClipping?.noise ?? false;
   const examples = [...source.inputs, target];
@@ -82,6 +100,21 @@ export function addUpdateStep(
     ],
     noisy: noise ? parameters.map(({ name }) => name) : [],
   };
+}
+
+/** Whether a step is no more than the gradient times -rate. */
+function isPlainDescent(options: UpdateOptions): boolean {
+  const { optimiser, clipping, proximal = false, correction = false, exampleClipping } = options;
+  if (optimiser.kind !== 'sgd' || (optimiser.weightDecay ?? 0) !== 0) return false;
+  return clipping === undefined && exampleClipping === undefined && !proximal && !correction;
+}
+
+function addMoves(graph: GraphBuilder, parameters: readonly OptimisedParameter[]): UpdateStep {
+  // ONNX Runtime joins a Gemm and the Sum it goes into, not the Add.
+  const next = parameters.map(
+    ({ name, gradient }) => [name, graph.node('Sum', [gradient, name])] as const,
+  );
+  return { slots: [], next: new Map(next), terms: [], noisy: [] };
 }
 
 /** The gradient of mu / 2 |parameter - anchor|^2. */

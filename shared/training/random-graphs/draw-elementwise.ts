@@ -67,7 +67,8 @@ const unaries: Readonly<Record<string, Unary>> = {
   Abs: {},
   Reciprocal: { domain: 'positive' },
   Neg: {},
-  Identity: {},
+  // Never straight of a parameter, which the compiler would take for a second one.
+  Identity: { domain: 'mild' },
   Relu: {},
   LeakyRelu: { attributes: alpha, ...float32Only },
   ThresholdedRelu: { attributes: alpha, ...float32Only },

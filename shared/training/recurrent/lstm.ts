@@ -106,12 +106,13 @@ function lstmCells(
       { value: f, shape },
       { value: entering, shape },
     ],
-    made: [shape, shape],
+    made: [shape],
     body(step, { states: [cell], items: [share, added] }) {
       const kept = step.node('Mul', [cell!, share!]);
-      const next = step.node('Add', [kept, added!]);
-      return { states: [next], items: [next, kept] };
+      return { states: [step.node('Add', [kept, added!])], items: [kept] };
     },
   });
-  return { cells: items[0]!, kept: items[1]! };
+  // The sum once more, for all times at once: the loop would copy each to hand it out.
+  const kept = items[0]!;
+  return { cells: graph.node('Add', [kept, entering]), kept };
 }

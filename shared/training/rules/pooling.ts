@@ -1,20 +1,13 @@
 import { intAttribute, intsAttribute } from '../model/attributes.ts';
 import { opsetRange } from '../model/source-graph.ts';
 import { sizeRatio } from './averages.ts';
+import { maxPoolRule } from './max-pool.ts';
 import type { InputGradients, Rule, RuleContext } from './rule.ts';
 import { statedPads, unusedEnds, type WindowAxis, windowAxes } from './windows.ts';
 
 /** Pools over windows along one spatial axis or more, and over all there is. X [N, C, ...]. */
 export const poolingRules: readonly Rule[] = [
-  {
-    operator: 'MaxPool',
-    domain: '',
-    opsets: opsetRange,
-    outputs: 2,
-    refuses: ({ node }) =>
-      intAttribute(node, 'storage_order', 0) === 0 ? undefined : 'storage_order 1',
-    gradients: maxPoolGradients,
-  },
+  maxPoolRule,
   {
     operator: 'AveragePool',
     domain: '',
@@ -38,22 +31,6 @@ export const poolingRules: readonly Rule[] = [
   },
   { operator: 'GlobalMaxPool', domain: '', opsets: opsetRange, gradients: globalMaxPoolGradients },
 ];
-
-/**
- * Each window's gradient goes to the element it chose, the first of equal ones. ONNX numbers the
- * elements through the whole of X.
- */
-function maxPoolGradients({ graph, node }: RuleContext, dY: string): InputGradients {
-  const x = node.input[0]!;
-  const flat = (value: string) => graph.node('Reshape', [value, graph.ints([-1])]);
-  const shape = graph.node('Shape', [x]);
-  const zeros = graph.node('Expand', [graph.float(0), flat(graph.node('Size', [x]))]);
-  const [, chosen] = node.output as [string, string];
-  const sums = graph.node('ScatterElements', [zeros, flat(chosen), flat(dY)], {
-    reduction: { string: 'add' },
-  });
-  return [graph.node('Reshape', [sums, shape])];
-}
 
 /** ArgMax, as MaxPool, takes the first of equal ones. */
 function globalMaxPoolGradients({ graph, node }: RuleContext, dY: string): InputGradients {
