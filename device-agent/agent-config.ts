@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { nameSchema } from '#shared/wire/names.ts';
+import { nameSchema, propertySchema } from '#shared/wire/names.ts';
 import { sensorSchema } from './sensors/sensor-config.ts';
 
 /** The configuration of one device agent. */
@@ -22,6 +22,20 @@ export const agentConfigSchema = z.strictObject({
       unacknowledgedMax: z.int().min(1000).default(2_000_000),
       /** Acknowledged samples kept to learn from. */
       acknowledgedKept: z.int().min(0).default(20_000),
+    })
+    .prefault({}),
+  training: z
+    .strictObject({
+      /** The share of the time to calculate in. */
+      cpuShare: z.number().gt(0).max(1).default(1),
+      /** Training pauses above this, until it is 5 degrees cooler. */
+      temperature: z
+        .strictObject({
+          /** One of the sensors' own, in Cel. */
+          property: propertySchema,
+          celsiusMax: z.number(),
+        })
+        .optional(),
     })
     .prefault({}),
   sensors: z.array(sensorSchema).min(1),

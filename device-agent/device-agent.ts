@@ -4,18 +4,20 @@ import type { MqttClient } from '#runtime/mqtt/mqtt-client.ts';
 import { connectMqtt } from '#runtime/mqtt/mqtt-js-client.ts';
 import type { MqttWill } from '#runtime/mqtt/mqtt-session.ts';
 import type { Log } from '#runtime/observe/log.ts';
+import { configurationError } from '#runtime/process/program-error.ts';
 import { plainTelemetryCodec } from '#shared/wire/telemetry.ts';
 import { topicOf } from '#shared/wire/topics.ts';
 import type { AgentConfig } from './agent-config.ts';
 import { Forecaster } from './learning/forecaster.ts';
 import { Learner } from './learning/learner.ts';
-import { type NewSample, openOutbox } from './outbox/outbox.ts';
+import { type NewSample, type Outbox, openOutbox } from './outbox/outbox.ts';
 import { Publisher } from './outbox/publisher.ts';
 import { presenceBytes, watchPresence } from './presence.ts';
 import { startSampler } from './sensors/sampler.ts';
-import type { Reading } from './sensors/sensor.ts';
+import type { Reading, Sensor } from './sensors/sensor.ts';
 import { createSensors } from './sensors/sensor-config.ts';
-import { startTrainer } from './training/trainer.ts';
+import { createTemperatureLimit } from './training/temperature-limit.ts';
+import { startTrainer, type TrainingBudget } from './training/trainer.ts';
 
 /** How long a stopping agent waits for the edge node to take what the outbox holds. */
 const DRAIN_MS = 10_000;
@@ -37,6 +39,7 @@ export async function startDeviceAgent(
   );
   const sensors = await createSensors(config.sensors, outbox);
   const { id: device, group } = config;
+  requireThermometer(config, sensors);
   const presence = { epoch: outbox.epoch, properties: sensors.flatMap((each) => each.properties) };
   const will: MqttWill = {
     topic: topicOf(group, device, 'presence'),
@@ -60,7 +63,7 @@ export async function startDeviceAgent(
   );
   watchPresence({ mqtt, group, device, presence, clock, log, fail });
 
-  const trainer = parts.use(startTrainer());
+  const trainer = parts.use(startTrainer({ budget: trainingBudget(config, outbox), clock }));
   const forecaster = new Forecaster({ outbox, trainer, log, onScores: () => publisher.notify() });
   parts.use(await Learner.start({ mqtt, group, device, outbox, trainer, forecaster, clock, log }));
   const sampler = startSampler({
@@ -81,6 +84,24 @@ export async function startDeviceAgent(
 
 function samplesOf({ timeMs, values }: Reading): NewSample[] {
   return values.map(({ property, value, quality }) => ({ property, timeMs, value, quality }));
+}
+
+function requireThermometer({ training }: AgentConfig, sensors: readonly Sensor[]): void {
+  const wanted = training.temperature?.property;
+  const given = sensors.flatMap(({ properties }) => properties.map(({ property }) => property));
+  if (wanted === undefined || given.includes(wanted)) return;
+  throw configurationError(
+    'no-thermometer',
+    `training.temperature.property: no sensor gives ${wanted}; name one of ${given.join(', ')}`,
+  );
+}
+
+function trainingBudget({ training }: AgentConfig, outbox: Outbox): TrainingBudget {
+  const { cpuShare, temperature } = training;
+  if (temperature === undefined) return { cpuShare };
+  const { property, celsiusMax } = temperature;
+  const readCelsius = () => outbox.newestOf(property, 1)[0]?.value ?? undefined;
+  return { cpuShare, mayTrain: createTemperatureLimit({ readCelsius, celsiusMax }) };
 }
 
 interface Farewell {

@@ -13,6 +13,7 @@ const NAME_REFUSED_MS = 20_000;
 
 export type PresenceFacts = Pick<PresenceMessage, 'epoch' | 'properties'>;
 
+/** The message that says whether the device is there, and what it measures. */
 export function presenceBytes(
   state: PresenceMessage['state'],
   { epoch, properties }: PresenceFacts,

@@ -4,6 +4,8 @@ import { serveHttp } from '#runtime/http/serve-http.ts';
 import { openSigningKey } from '#runtime/identity/signing-key.ts';
 import { createEvents } from '#runtime/observe/events.ts';
 import type { Log } from '#runtime/observe/log.ts';
+import { configurationError } from '#runtime/process/program-error.ts';
+import { taskCodec } from '#shared/wire/learning.ts';
 import { plainTelemetryCodec } from '#shared/wire/telemetry.ts';
 import { createApi } from './api/api.ts';
 import { nodeStatus } from './api/status.ts';
@@ -11,7 +13,7 @@ import { deviceAccessRules } from './broker/access-rules.ts';
 import { startBroker } from './broker/broker.ts';
 import type { EdgeConfig } from './edge-config.ts';
 import { Coordinator } from './federation/coordinator.ts';
-import { createLearningTask } from './federation/learning-task.ts';
+import { createLearningTask, type LearningTask } from './federation/learning-task.ts';
 import { ModelStore } from './federation/model-store.ts';
 import { VersionLog } from './federation/version-log.ts';
 import { openLedger } from './ledger/ledger.ts';
@@ -47,6 +49,7 @@ export async function startEdgeNode(config: EdgeConfig, log: Log): Promise<Async
   await TwinHost.start({ store: twins, mqtt, codec, group, twinsMax, clock, events });
 
   const learning = config.learning && createLearningTask(config.learning);
+  if (learning) requireFitting(learning, config.mqtt.payloadSizeBytesMax);
   const versions = learning && new VersionLog(ledger, { task: learning, roundsKept: ROUNDS_SHOWN });
   const coordinator =
     config.learning &&
@@ -71,4 +74,14 @@ export async function startEdgeNode(config: EdgeConfig, log: Log): Promise<Async
   const http = parts.use(await serveHttp(api.fetch, config.http));
   log.info({ api: http.url, mqttPort: broker.port }, 'edge node is up');
   return parts.move();
+}
+
+function requireFitting({ message, initialBytes }: LearningTask, sizeBytesMax: number): void {
+  const sizeBytes = Math.max(taskCodec.encode(message).length, initialBytes.length + 1024);
+  if (sizeBytes <= sizeBytesMax) return;
+  throw configurationError(
+    'task-too-large',
+    `learning: the model needs messages of ${sizeBytes} bytes, mqtt.payloadSizeBytesMax is ` +
+      `${sizeBytesMax}; raise it, or make the model smaller (window, hidden)`,
+  );
 }

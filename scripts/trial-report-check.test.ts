@@ -11,7 +11,8 @@ const round = (number: number, loss: number) => ({
 });
 const good = {
   devices: ['a', 'b', 'c', 'd', 'e'].map(device),
-  rounds: [round(1, 0.3), round(2, 0.4), round(3, 0.2)],
+  rounds: [0.3, 0.4, 0.3, 0.25, 0.2].map((loss, index) => round(index + 1, loss)),
+  anomaly: ['mote-1', 'mote-4'].map((device) => ({ device, auc: 0.98 })),
   ledger: { height: 4, verified: true },
   seconds: { install: 0, toFirstTwin: 1.5 },
 };
@@ -39,7 +40,13 @@ describe('trial report check', () => {
       'devices.0.produced',
     ],
     ['two rounds', { ...good, rounds: [round(1, 0.3), round(2, 0.2)] }, 'rounds'],
-    ['a loss that did not fall', { ...good, rounds: [...good.rounds, round(4, 0.3)] }, 'rounds'],
+    ['a loss that did not fall', { ...good, rounds: [...good.rounds, round(6, 0.3)] }, 'rounds'],
+    ['a mote without a score', { ...good, anomaly: good.anomaly.slice(1) }, 'anomaly'],
+    [
+      'a score that tells little',
+      { ...good, anomaly: [good.anomaly[0], { device: 'mote-4', auc: 0.9 }] },
+      'anomaly.1.auc',
+    ],
     ['a broken ledger', { ...good, ledger: { height: 4, verified: false } }, 'ledger.verified'],
     ['no twin', { ...good, seconds: { install: 0, toFirstTwin: null } }, 'seconds.toFirstTwin'],
   ] as const) {

@@ -3,7 +3,8 @@ import { readFileSync } from 'node:fs';
 import { z } from 'zod';
 
 const DEVICES_MIN = 5;
-const ROUNDS_MIN = 3;
+const ROUNDS_MIN = 5;
+const AUC_MIN = 0.97;
 
 const count = z.int().nonnegative();
 
@@ -32,6 +33,9 @@ const reportSchema = z.object({
     .refine((rounds) => (rounds.at(-1)?.loss ?? 0) < (rounds[0]?.loss ?? 0), {
       error: 'the last loss is not below the first',
     }),
+  anomaly: z
+    .array(z.object({ device: z.string(), auc: z.number().min(AUC_MIN) }))
+    .length(2, { error: 'not both motes with events have a score' }),
   ledger: z.object({ height: count.positive(), verified: z.literal(true) }),
   seconds: z.object({ install: z.number(), toFirstTwin: z.number() }),
 });

@@ -40,7 +40,6 @@ export interface LearnerOptions {
 type Outcome = 'done' | 'again' | 'later';
 
 interface ModelVersion {
-  readonly round: number;
   readonly digest: Digest;
   readonly parameters: NamedTensor[];
 }
@@ -56,6 +55,8 @@ export class Learner implements Disposable {
   #round: RoundMessage | undefined;
   /** The answer to `round`, kept until it is out. */
   #update: { round: RoundMessage; bytes: Uint8Array } | undefined;
+  /** Of this connection: another may be to an edge node that has begun again at lower rounds. */
+  #newest = { model: -1, round: 0 };
   #working = false;
   #cancelRetry: () => void = () => undefined;
   #disposed = false;
@@ -68,6 +69,7 @@ export class Learner implements Disposable {
 
   static async start(options: LearnerOptions): Promise<Learner> {
     const learner = new Learner(options);
+    options.mqtt.onConnectionChange(() => learner.#forgetOrder());
     await learner.#listen('task', taskCodec, (task) => learner.#takeTask(task));
     await learner.#listen('model', modelCodec, (model) => learner.#takeModel(model));
     await learner.#listen('round', roundCodec, (round) => learner.#takeRound(round));
@@ -77,6 +79,12 @@ export class Learner implements Disposable {
   [Symbol.dispose](): void {
     this.#disposed = true;
     this.#cancelRetry();
+  }
+
+  #forgetOrder(): void {
+    this.#inbox = this.#inbox.then(() => {
+      this.#newest = { model: -1, round: 0 };
+    });
   }
 
   async #listen<T>(
@@ -114,15 +122,17 @@ export class Learner implements Disposable {
     }
     this.#task = message;
     this.#model = undefined;
+    this.#round = undefined;
+    this.#update = undefined;
+    this.#newest = { model: -1, round: 0 };
     forecaster.setTask(definition);
     log.info({ task }, 'learning task taken');
   }
 
   async #takeModel({ task, round, digest, parameters }: ModelMessage): Promise<void> {
     const { trainer, forecaster, log } = this.#options;
-    if (task !== this.#task?.task || (this.#model !== undefined && round <= this.#model.round)) {
-      return; // a retained message may come after a newer one
-    }
+    // A retained message may come after a newer one.
+    if (task !== this.#task?.task || round <= this.#newest.model) return;
     const decoded = decodeTensors(parameters);
     if (!decoded.ok || digestOf(parameters) !== digest) {
       const code = decoded.ok ? 'digest-mismatch' : decoded.error.code;
@@ -134,16 +144,16 @@ export class Learner implements Disposable {
       log.warn({ round, ...used.error }, 'model refused');
       return;
     }
-    this.#model = { round, digest, parameters: decoded.value };
+    this.#newest.model = round;
+    this.#model = { digest, parameters: decoded.value };
     // Before the first round the model knows nothing: its errors would say nothing either.
     if (round > 0) forecaster.modelReady();
     this.#attempt();
   }
 
   #takeRound(round: RoundMessage): void {
-    const current = this.#round;
-    if (round.task !== this.#task?.task) return;
-    if (current?.task === round.task && round.round < current.round) return;
+    if (round.task !== this.#task?.task || round.round < this.#newest.round) return;
+    this.#newest.round = round.round;
     this.#round = round;
     this.#attempt();
   }

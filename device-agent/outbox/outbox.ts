@@ -57,6 +57,7 @@ interface SampleRow {
   quality: number;
 }
 
+/** Opens a device's outbox, and makes it where the file is new; errors of `openDatabase`. */
 export function openOutbox(options: OutboxOptions): Outbox {
   const database = openDatabase(options.file, outboxSchema);
   return new SqliteOutbox(database, options);

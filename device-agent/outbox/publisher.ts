@@ -48,6 +48,7 @@ export class Publisher implements Disposable {
     this.#progressMs = options.clock.monotonicMs();
   }
 
+  /** Begins behind what is acknowledged. */
   static async start(options: PublisherOptions): Promise<Publisher> {
     const publisher = new Publisher(options);
     const { mqtt, group, device } = options;

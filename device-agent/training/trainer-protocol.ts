@@ -1,6 +1,11 @@
 import type { Result } from '#shared/basics/result.ts';
 import type { NamedTensor } from '#shared/codec/tensor.ts';
-import type { TrainingOutcome, TrainingProgress, TrainingRun } from './training-run.ts';
+import type {
+  TrainingCheckpoint,
+  TrainingOutcome,
+  TrainingProgress,
+  TrainingRun,
+} from './training-run.ts';
 import type { TrainerFailure, TrainingTaskDescription, TrainingTaskSpec } from './training-task.ts';
 
 export interface PredictRequest {
@@ -9,11 +14,19 @@ export interface PredictRequest {
   readonly count: number;
 }
 
+export interface TrainRequest {
+  readonly run: TrainingRun;
+  /** Where the run wants checkpoints: the last one there is, and the time between two. */
+  readonly checkpoints?:
+    | { readonly last: TrainingCheckpoint | undefined; readonly intervalMs: number }
+    | undefined;
+}
+
 /** What can be asked of the training worker, and what each asks and answers. */
 interface TrainerCalls {
   readonly 'define-task': { asks: TrainingTaskSpec; answers: TrainingTaskDescription };
   readonly 'use-parameters': { asks: readonly NamedTensor[]; answers: undefined };
-  readonly train: { asks: TrainingRun; answers: TrainingOutcome };
+  readonly train: { asks: TrainRequest; answers: TrainingOutcome };
   readonly predict: { asks: PredictRequest; answers: Float32Array<ArrayBuffer> };
 }
 
@@ -37,6 +50,8 @@ export type TrainerRequest =
   | TrainerCall
   /** Ends the training run of that id at the next chunk. */
   | { readonly kind: 'cancel'; readonly id: number }
+  /** Keeps training from its next chunk, or lets it go on. */
+  | { readonly kind: 'hold'; readonly isHeld: boolean }
   /** Ends the worker at the next chunk: a thread inside the native runtime must not be killed. */
   | { readonly kind: 'close' };
 
@@ -49,9 +64,12 @@ export type TrainerReply =
     }
   /** Something that was not expected to fail did. */
   | { readonly kind: 'error'; readonly id: number; readonly message: string }
-  | { readonly kind: 'progress'; readonly id: number; readonly progress: TrainingProgress };
+  | { readonly kind: 'progress'; readonly id: number; readonly progress: TrainingProgress }
+  | { readonly kind: 'checkpoint'; readonly id: number; readonly checkpoint: TrainingCheckpoint };
 
 /** What the main thread hands the worker at its start. */
 export interface TrainerWorkerOptions {
   readonly chunkSteps: number;
+  /** The share of the time to calculate in, more than 0 and at most 1. */
+  readonly cpuShare: number;
 }

@@ -7,7 +7,7 @@ import type {
   TrainerReply,
   TrainerRequest,
 } from './trainer-protocol.ts';
-import type { TrainingProgress } from './training-run.ts';
+import type { TrainingCheckpoint, TrainingProgress } from './training-run.ts';
 
 /** The training worker died, or was told to end, before it answered. */
 export class TrainerStopped extends Error {
@@ -18,6 +18,7 @@ interface CallOptions {
   readonly transfer?: readonly Transferable[];
   readonly signal?: AbortSignal | undefined;
   readonly onProgress?: ((progress: TrainingProgress) => void) | undefined;
+  readonly onCheckpoint?: ((checkpoint: TrainingCheckpoint) => void) | undefined;
 }
 
 /** One training worker, from its start to its end. */
@@ -30,6 +31,8 @@ export interface TrainerThread {
     asks: TrainerAsks<Kind>,
     options?: CallOptions,
   ): Promise<TrainerAnswer<Kind>>;
+  /** Keeps training from its next chunk, or lets it go on. */
+  hold(isHeld: boolean): void;
   /** Lets the worker end after its present chunk. */
   close(): Promise<void>;
 }
@@ -38,6 +41,7 @@ interface PendingCall {
   resolve(answer: TrainerAnswer<TrainerCallKind>): void;
   reject(reason: Error): void;
   readonly onProgress: CallOptions['onProgress'];
+  readonly onCheckpoint: CallOptions['onCheckpoint'];
 }
 
 export function connectTrainerThread(worker: Worker): TrainerThread {
@@ -65,11 +69,12 @@ export function connectTrainerThread(worker: Worker): TrainerThread {
 
   return {
     ended,
-    call(kind, asks, { transfer, signal, onProgress } = {}) {
+    call(kind, asks, { transfer, signal, ...listeners } = {}) {
       const id = callCount++;
       const cancel = () => post({ kind: 'cancel', id });
       const answered = new Promise<TrainerAnswer<TrainerCallKind>>((resolve, reject) => {
-        pending.set(id, { resolve, reject, onProgress });
+        const { onProgress, onCheckpoint } = listeners;
+        pending.set(id, { resolve, reject, onProgress, onCheckpoint });
       });
       post({ kind, id, asks } as TrainerCall, transfer);
       if (signal?.aborted) cancel();
@@ -77,6 +82,7 @@ export function connectTrainerThread(worker: Worker): TrainerThread {
       // The worker answers a call with what the protocol says it answers.
       return answered.finally(() => signal?.removeEventListener('abort', cancel)) as never;
     },
+    hold: (isHeld) => post({ kind: 'hold', isHeld }),
     async close() {
       post({ kind: 'close' });
       await ended;
@@ -90,6 +96,9 @@ function settle(pending: Map<number, PendingCall>, reply: TrainerReply): void {
   switch (reply.kind) {
     case 'progress':
       call.onProgress?.(reply.progress);
+      return;
+    case 'checkpoint':
+      call.onCheckpoint?.(reply.checkpoint);
       return;
     case 'answer':
       pending.delete(reply.id);

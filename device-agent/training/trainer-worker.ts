@@ -1,4 +1,5 @@
 import { type MessagePort, parentPort, workerData } from 'node:worker_threads';
+import { systemClock } from '#runtime/clock/system-clock.ts';
 import { nodeOnnxRuntime } from '#runtime/onnx/node-onnx-runtime.ts';
 import { assert } from '#shared/basics/assert.ts';
 import { fail, ok, type Result } from '#shared/basics/result.ts';
@@ -11,6 +12,7 @@ import type {
   TrainerRequest,
   TrainerWorkerOptions,
 } from './trainer-protocol.ts';
+import { createTrainingPace } from './training-pace.ts';
 import { runTraining } from './training-run.ts';
 import { openTrainingTask, type TrainerFailure, type TrainingTask } from './training-task.ts';
 
@@ -21,24 +23,26 @@ type OpenedTask = Result<TrainingTask, TrainerFailure>;
 
 assert(parentPort !== null, 'the training worker runs in a worker thread');
 const port: MessagePort = parentPort;
-const { chunkSteps } = workerData as TrainerWorkerOptions;
+const { chunkSteps, cpuShare } = workerData as TrainerWorkerOptions;
+const pace = createTrainingPace(systemClock, cpuShare);
 
 let task: Promise<OpenedTask> = Promise.resolve(
   fail('task-undefined', 'no training task is defined; define one first'),
 );
 let lastInQueue: Promise<unknown> = task;
-let isClosing = false;
-const runs = new Map<number, { isCancelled: boolean }>();
+const closing = new AbortController();
+const runs = new Map<number, AbortController>();
 
 port.on('message', (request: TrainerRequest) => {
   switch (request.kind) {
-    case 'cancel': {
-      const run = runs.get(request.id);
-      if (run !== undefined) run.isCancelled = true;
+    case 'cancel':
+      runs.get(request.id)?.abort();
       return;
-    }
+    case 'hold':
+      pace.hold(request.isHeld);
+      return;
     case 'close':
-      isClosing = true;
+      closing.abort();
       void enqueue(close);
       return;
     default:
@@ -75,9 +79,12 @@ async function defineTask(spec: TrainerAsks<'define-task'>): Promise<TrainerAnsw
   return opened.ok ? ok(opened.value.description) : opened;
 }
 
-async function train(id: number, run: TrainerAsks<'train'>): Promise<TrainerAnswer<'train'>> {
-  const state = { isCancelled: false };
-  runs.set(id, state);
+async function train(
+  id: number,
+  { run, checkpoints }: TrainerAsks<'train'>,
+): Promise<TrainerAnswer<'train'>> {
+  const cancel = new AbortController();
+  runs.set(id, cancel);
   const wanted = task;
   try {
     return await enqueue(async () => {
@@ -85,7 +92,13 @@ async function train(id: number, run: TrainerAsks<'train'>): Promise<TrainerAnsw
       if (!opened.ok) return opened;
       return runTraining(opened.value, run, {
         chunkSteps,
-        isCancelled: () => state.isCancelled || isClosing,
+        pace,
+        clock: systemClock,
+        signal: AbortSignal.any([cancel.signal, closing.signal]),
+        checkpoints: checkpoints && {
+          ...checkpoints,
+          save: (checkpoint) => send({ kind: 'checkpoint', id, checkpoint }),
+        },
         onProgress: (progress) => send({ kind: 'progress', id, progress }),
       });
     });

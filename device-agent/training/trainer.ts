@@ -1,14 +1,30 @@
 import { Worker } from 'node:worker_threads';
+import type { Clock } from '#runtime/clock/clock.ts';
+import { systemClock } from '#runtime/clock/system-clock.ts';
 import { disableOnnxTelemetry } from '#runtime/onnx/telemetry.ts';
+import { assert } from '#shared/basics/assert.ts';
 import type { NamedTensor } from '#shared/codec/tensor.ts';
+import type { CheckpointSlot } from './checkpoint-store.ts';
 import type { PredictRequest, TrainerAnswer, TrainerWorkerOptions } from './trainer-protocol.ts';
 import { connectTrainerThread, TrainerStopped, type TrainerThread } from './trainer-thread.ts';
 import type { TrainingProgress, TrainingRun } from './training-run.ts';
 import type { TrainingTaskSpec } from './training-task.ts';
 
+/** What training may take of the device. */
+export interface TrainingBudget {
+  /** The share of the time to calculate in, more than 0; 1 unless given. */
+  readonly cpuShare?: number;
+  /** Asked every second while it trains: at `false` it pauses after its present chunk. */
+  readonly mayTrain?: () => boolean;
+}
+
 export interface TrainerOptions {
   /** Steps in one native call: cancelling and predictions wait that long. 100 unless given. */
   readonly chunkSteps?: number;
+  readonly budget?: TrainingBudget;
+  /** Time between two checkpoints of a run; 10 s unless given. */
+  readonly checkpointIntervalMs?: number;
+  readonly clock?: Clock;
   /** Starts the worker thread; a test may start one that fails. */
   readonly createWorker?: (options: TrainerWorkerOptions) => Worker;
 }
@@ -17,6 +33,11 @@ interface TrainOptions {
   /** Ends the run after its present chunk, with the outcome `cancelled`. */
   readonly signal?: AbortSignal;
   readonly onProgress?: (progress: TrainingProgress) => void;
+  /**
+   * Where the run saves how far it has come, from time to time and when it is cancelled; the same
+   * run goes on from there, to the same bits. Where saving fails the call rejects with the reason.
+   */
+  readonly checkpoints?: CheckpointSlot;
 }
 
 /**
@@ -36,9 +57,14 @@ export interface Trainer extends AsyncDisposable {
   predict(request: PredictRequest): Promise<TrainerAnswer<'predict'>>;
 }
 
+const BUDGET_CHECK_MS = 1000;
+
 /** The worker itself starts with the first call. */
 export function startTrainer(options: TrainerOptions = {}): Trainer {
-  const { chunkSteps = 100, createWorker = createTrainerWorker } = options;
+  const { chunkSteps = 100, budget = {}, createWorker = createTrainerWorker } = options;
+  const { clock = systemClock, checkpointIntervalMs = 10_000 } = options;
+  const { cpuShare = 1, mayTrain = () => true } = budget;
+  assert(cpuShare > 0 && cpuShare <= 1, `a CPU share of ${cpuShare} is not above 0 and at most 1`);
   let isClosed = false;
   let running: { readonly thread: TrainerThread; readonly ready: Promise<unknown> } | undefined;
   let task: TrainingTaskSpec | undefined;
@@ -51,7 +77,7 @@ export function startTrainer(options: TrainerOptions = {}): Trainer {
   const readyThread = async (): Promise<TrainerThread> => {
     if (isClosed) throw new TrainerStopped('the trainer is closed');
     if (running === undefined) {
-      const thread = connectTrainerThread(createWorker({ chunkSteps }));
+      const thread = connectTrainerThread(createWorker({ chunkSteps, cpuShare }));
       const started = { thread, ready: restore(thread) };
       running = started;
       void thread.ended.then(() => {
@@ -75,11 +101,10 @@ export function startTrainer(options: TrainerOptions = {}): Trainer {
       if (answer.ok) parameters = given;
       return answer;
     },
-    async train(run, { signal, onProgress } = {}) {
-      const { inputs, targets } = run;
-      const moved = { ...run, inputs: wholeBuffer(inputs), targets: wholeBuffer(targets) };
-      const transfer = [...new Set([moved.inputs.buffer, moved.targets.buffer])];
-      return (await readyThread()).call('train', moved, { transfer, signal, onProgress });
+    async train(run, trainOptions = {}) {
+      const thread = await readyThread();
+      using _ = holdUnless(mayTrain, { thread, clock });
+      return await train(thread, run, { ...trainOptions, intervalMs: checkpointIntervalMs });
     },
     async predict(request) {
       return (await readyThread()).call('predict', request);
@@ -91,6 +116,47 @@ export function startTrainer(options: TrainerOptions = {}): Trainer {
   };
 }
 
+async function train(
+  thread: TrainerThread,
+  run: TrainingRun,
+  { signal, onProgress, checkpoints, intervalMs }: TrainOptions & { readonly intervalMs: number },
+): Promise<TrainerAnswer<'train'>> {
+  const moved = { ...run, inputs: wholeBuffer(run.inputs), targets: wholeBuffer(run.targets) };
+  const failing = new AbortController();
+  const answer = await thread.call(
+    'train',
+    { run: moved, checkpoints: checkpoints && { last: checkpoints.load(), intervalMs } },
+    {
+      transfer: [...new Set([moved.inputs.buffer, moved.targets.buffer])],
+      signal: signal ? AbortSignal.any([signal, failing.signal]) : failing.signal,
+      onProgress,
+      onCheckpoint(checkpoint) {
+        try {
+          checkpoints?.save(checkpoint);
+        } catch (cause) {
+          failing.abort(cause);
+        }
+      },
+    },
+  );
+  failing.signal.throwIfAborted();
+  return answer;
+}
+
+/** Asks now and every second, and holds or lets go accordingly, until disposed of. */
+function holdUnless(
+  mayTrain: () => boolean,
+  { thread, clock }: { thread: TrainerThread; clock: Clock },
+): Disposable {
+  let cancel: () => void;
+  const check = (): void => {
+    thread.hold(!mayTrain());
+    cancel = clock.after(BUDGET_CHECK_MS, check);
+  };
+  check();
+  return { [Symbol.dispose]: () => cancel() };
+}
+
 function createTrainerWorker(options: TrainerWorkerOptions): Worker {
   disableOnnxTelemetry();
   return new Worker(new URL('./trainer-worker.ts', import.meta.url), {
@@ -100,6 +166,8 @@ function createTrainerWorker(options: TrainerWorkerOptions): Worker {
 }
 
 /** A view of a larger buffer is copied, since a buffer moves as a whole. */
-function wholeBuffer(values: Float32Array<ArrayBuffer>): Float32Array<ArrayBuffer> {
-  return values.byteLength === values.buffer.byteLength ? values : values.slice();
+function wholeBuffer<T extends Float32Array<ArrayBuffer> | BigInt64Array<ArrayBuffer>>(
+  values: T,
+): T {
+  return values.byteLength === values.buffer.byteLength ? values : (values.slice() as T);
 }

@@ -1,27 +1,35 @@
+import { createHash } from 'node:crypto';
+import type { Clock } from '#runtime/clock/clock.ts';
 import type { OnnxTensor, OnnxTensors } from '#runtime/onnx/onnx-runtime.ts';
 import { assert } from '#shared/basics/assert.ts';
-import { fail, ok, type Result } from '#shared/basics/result.ts';
-import { seededRandom } from '#shared/basics/seeded-random.ts';
-import type { NamedTensor } from '#shared/codec/tensor.ts';
-import { dataName, finalName, initialName, portNames } from '#shared/training/artefact-names.ts';
-import { shuffledBatches } from '#shared/training/batch-order.ts';
+import { ok, type Result } from '#shared/basics/result.ts';
+import { encodeTensors, type NamedTensor } from '#shared/codec/tensor.ts';
+import {
+  anchorName,
+  correctionName,
+  dataName,
+  finalName,
+  initialName,
+  portNames,
+} from '#shared/training/artefact-names.ts';
 import { matchParameters } from '#shared/training/parameters.ts';
+import { checkRun } from './check-run.ts';
+import type { TrainingPace } from './training-pace.ts';
+import { planTraining, type TrainingPosition, type TrainingSchedule } from './training-plan.ts';
 import { rowsShape, type TrainerFailure, type TrainingTask } from './training-task.ts';
 
 /** One piece of local training; the optimiser starts afresh. */
-export interface TrainingRun {
+export interface TrainingRun extends TrainingSchedule {
   readonly parameters: readonly NamedTensor[];
   /** [count, inputSize] */
   readonly inputs: Float32Array<ArrayBuffer>;
-  /** [count, outputSize] */
-  readonly targets: Float32Array<ArrayBuffer>;
-  readonly count: number;
-  /** At most `count` is used. */
-  readonly batchSize: number;
-  readonly epochs: number;
+  /** [count, targetSize]; class ids as 64-bit integers. */
+  readonly targets: Float32Array<ArrayBuffer> | BigInt64Array<ArrayBuffer>;
   readonly learningRate: number;
-  /** Of the order of the examples. The same run gives the same bits on the same kind of machine. */
-  readonly seed: number;
+  /** How strongly a proximal task draws to the parameters above: mu of FedProx. */
+  readonly proximalStrength?: number;
+  /** What a task with a correction adds to each gradient, in the parameters' names and shapes. */
+  readonly correction?: readonly NamedTensor[];
 }
 
 export interface TrainingOutcome {
@@ -35,6 +43,8 @@ export interface TrainingOutcome {
   readonly losses: readonly number[];
   /** Steps that went into `parameters`. */
   readonly steps: number;
+  /** Examples in a minibatch: those asked for, or all there are. */
+  readonly batchSize: number;
 }
 
 export interface TrainingProgress {
@@ -44,68 +54,114 @@ export interface TrainingProgress {
   readonly loss: number;
 }
 
+/** All that a run needs to go on as if it had never stopped. */
+export interface TrainingCheckpoint extends TrainingPosition {
+  /** SHA-256 of the task and everything in the run, in hex: no other run can go on from here. */
+  readonly run: string;
+  /** Parameters, then what the optimiser carries along. */
+  readonly state: readonly NamedTensor[];
+}
+
+interface CheckpointControl {
+  /** Where to go on, if it is of this run. */
+  readonly last?: TrainingCheckpoint | undefined;
+  /** Time between two of them. */
+  readonly intervalMs: number;
+  save(checkpoint: TrainingCheckpoint): void;
+}
+
 export interface TrainingControl {
   /** Steps in one native call, which nothing can interrupt. */
   readonly chunkSteps: number;
-  isCancelled(): boolean;
+  readonly signal: AbortSignal;
+  readonly clock: Clock;
+  readonly pace: TrainingPace;
+  readonly checkpoints?: CheckpointControl | undefined;
   onProgress(progress: TrainingProgress): void;
 }
 
-/** Errors: `training-data-invalid`, `parameters-mismatch`. */
+/** Errors: `training-data-invalid`, `class-out-of-range`, `parameters-mismatch`. */
 export async function runTraining(
   task: TrainingTask,
   run: TrainingRun,
   control: TrainingControl,
 ): Promise<Result<TrainingOutcome, TrainerFailure>> {
-  const { parameters, slots } = task.manifest;
-  const matched = matchParameters(parameters, run.parameters);
+  const { manifest } = task;
+  const matched = matchParameters(manifest.parameters, run.parameters);
   if (!matched.ok) return matched;
-  const checked = checkRun(task, run);
+  const checked = checkRun(manifest, run);
   if (!checked.ok) return checked;
 
-  const plan = planSteps(run);
-  const data = dataFeeds(task, run);
-  const losses: number[] = [];
-  let state: readonly NamedTensor[] = [...matched.value, ...slots];
-  const finish = (outcome: TrainingOutcome['outcome']) =>
-    ok({
-      outcome,
-      parameters: state.slice(0, parameters.length),
-      losses: plan.epochLosses(losses),
-      steps: losses.length,
-    });
-  while (losses.length < plan.stepsTotal) {
-    if (control.isCancelled()) return finish('cancelled');
-    const order = plan.takeOrder(Math.min(control.chunkSteps, plan.stepsTotal - losses.length));
-    const chunk = await runChunk(task, { state, data, order }, run.learningRate);
+  const { clock, signal, checkpoints } = control;
+  const digest = checkpoints === undefined ? '' : runDigest(task, run);
+  const last = checkpoints?.last?.run === digest ? checkpoints.last : undefined;
+  const plan = planTraining(run, last);
+  const fixed = { ...dataFeeds(task, run), ...termFeeds(matched.value, run) };
+  let state: readonly NamedTensor[] = last?.state ?? [...matched.value, ...manifest.slots];
+  let { steps } = plan.position();
+  let savedMs = clock.monotonicMs();
+  let busyMs = 0;
+  const save = (): void => {
+    savedMs = clock.monotonicMs();
+    checkpoints?.save({ run: digest, state, ...plan.position() });
+  };
+  const finish = (outcome: TrainingOutcome['outcome']) => {
+    const parameters = state.slice(0, manifest.parameters.length);
+    const losses = plan.position().epochLosses;
+    return ok({ outcome, parameters, losses, steps, batchSize: plan.batchSize });
+  };
+
+  while (steps < plan.stepsTotal) {
+    await control.pace.rest(busyMs, signal);
+    if (signal.aborted) {
+      save();
+      return finish('cancelled');
+    }
+    const startMs = clock.monotonicMs();
+    const order = plan.takeOrder(Math.min(control.chunkSteps, plan.stepsTotal - steps));
+    const chunk = await runChunk(task, { state, fixed, order }, run.learningRate);
     if (!allFinite(chunk.losses) || !chunk.state.every((tensor) => allFinite(tensor.data))) {
       return finish('diverged');
     }
     state = chunk.state;
-    losses.push(...chunk.losses);
+    plan.advance(chunk.losses);
+    steps += chunk.losses.length;
     const loss = chunk.losses.reduce((sum, value) => sum + value, 0) / chunk.losses.length;
-    control.onProgress({ steps: losses.length, stepsTotal: plan.stepsTotal, loss });
+    control.onProgress({ steps, stepsTotal: plan.stepsTotal, loss });
+    if (checkpoints && clock.monotonicMs() - savedMs >= checkpoints.intervalMs) save();
+    busyMs = clock.monotonicMs() - startMs;
   }
   return finish('completed');
+}
+
+/** SHA-256 of what decides the outcome of a run, in hex. */
+function runDigest(task: TrainingTask, run: TrainingRun): string {
+  const { parameters, inputs, targets, correction = [], ...numbers } = run;
+  const { count, batchSize, epochs, seed, learningRate, proximalStrength = null } = numbers;
+  const hash = createHash('sha256').update(task.epochDigest);
+  hash.update(JSON.stringify([count, batchSize, epochs, seed, learningRate, proximalStrength]));
+  for (const tensors of [parameters, correction]) hash.update(encodeTensors(tensors));
+  return hash.update(inputs).update(targets).digest('hex');
 }
 
 interface Chunk {
   /** Parameters, then slots. */
   readonly state: readonly NamedTensor[];
-  readonly data: OnnxTensors;
+  /** What is the same in all chunks. */
+  readonly fixed: OnnxTensors;
   /** [steps, batchSize] */
   readonly order: OnnxTensor;
 }
 
 async function runChunk(
   task: TrainingTask,
-  { state, data, order }: Chunk,
+  { state, fixed, order }: Chunk,
   learningRate: number,
 ): Promise<{ losses: Float32Array; state: NamedTensor[] }> {
   const steps = order.shape[0]!;
   const outputs = await task.epoch.run({
-    ...Object.fromEntries(state.map((tensor) => [initialName(tensor.name), tensor])),
-    ...data,
+    ...namedFeeds(state, initialName),
+    ...fixed,
     [portNames.order]: order,
     [portNames.rates]: { shape: [steps], data: new Float32Array(steps).fill(learningRate) },
   });
@@ -119,83 +175,31 @@ async function runChunk(
   };
 }
 
-interface StepPlan {
-  readonly stepsTotal: number;
-  /** The minibatches of the next `steps` steps. */
-  takeOrder(steps: number): OnnxTensor;
-  /** The mean loss over the examples of each epoch that the steps so far make whole. */
-  epochLosses(stepLosses: readonly number[]): number[];
-}
-
-function planSteps({ count, batchSize, epochs, seed }: TrainingRun): StepPlan {
-  const width = Math.min(batchSize, count);
-  const stepsPerEpoch = Math.ceil(count / width);
-  const random = seededRandom(seed);
-  let left = new BigInt64Array(0);
-  return {
-    stepsTotal: epochs * stepsPerEpoch,
-    takeOrder(steps) {
-      const order = new BigInt64Array(steps * width);
-      for (let filled = 0; filled < order.length; ) {
-        if (left.length === 0) left = shuffledBatches(count, width, random);
-        const taken = left.subarray(0, order.length - filled);
-        order.set(taken, filled);
-        filled += taken.length;
-        left = left.subarray(taken.length);
-      }
-      return { shape: [steps, width], data: order };
-    },
-    epochLosses(stepLosses) {
-      return Array.from({ length: Math.floor(stepLosses.length / stepsPerEpoch) }, (_, epoch) => {
-        const losses = stepLosses.slice(epoch * stepsPerEpoch, (epoch + 1) * stepsPerEpoch);
-        const rows = (step: number) => Math.min(width, count - step * width);
-        return losses.reduce((sum, loss, step) => sum + loss * rows(step), 0) / count;
-      });
-    },
-  };
-}
-
 function dataFeeds({ manifest }: TrainingTask, run: TrainingRun): OnnxTensors {
-  const { inputs, output } = manifest;
+  const { inputs, target } = manifest;
   return {
     [dataName(inputs[0]!.name)]: { shape: rowsShape(inputs[0]!, run.count), data: run.inputs },
-    [dataName(portNames.target)]: { shape: rowsShape(output, run.count), data: run.targets },
+    [dataName(target.name)]: { shape: rowsShape(target, run.count), data: run.targets },
   };
 }
 
-function checkRun(
-  { description }: TrainingTask,
-  run: TrainingRun,
-): Result<undefined, TrainerFailure> {
-  const { count, batchSize, epochs, learningRate } = run;
-  for (const [name, value] of Object.entries({ count, batchSize, epochs })) {
-    if (!Number.isSafeInteger(value) || value < 1) {
-      return invalid(`${name} is ${value}; give a whole number of 1 or more`);
-    }
-  }
-  if (!Number.isFinite(learningRate)) return invalid(`the learning rate is ${learningRate}`);
-  const parts = [
-    { name: 'inputs', data: run.inputs, size: description.inputSize },
-    { name: 'targets', data: run.targets, size: description.outputSize },
-  ];
-  for (const { name, data, size } of parts) {
-    if (data.length !== count * size) {
-      return invalid(
-        `${name} has ${data.length} values, ${count} examples of ${size} need ${count * size}`,
-      );
-    }
-    const bad = data.findIndex((value) => !Number.isFinite(value));
-    if (bad >= 0) {
-      return invalid(
-        `${name} holds ${data[bad]} in example ${Math.floor(bad / size)}; leave that example out`,
-      );
-    }
-  }
-  return ok(undefined);
+function termFeeds(
+  parameters: readonly NamedTensor[],
+  { proximalStrength, correction = [] }: TrainingRun,
+): OnnxTensors {
+  if (proximalStrength === undefined) return namedFeeds(correction, correctionName);
+  return {
+    ...namedFeeds(correction, correctionName),
+    ...namedFeeds(parameters, anchorName),
+    [portNames.proximal]: { shape: [], data: Float32Array.of(proximalStrength) },
+  };
 }
 
-function invalid(message: string): Result<never, TrainerFailure> {
-  return fail('training-data-invalid', message);
+function namedFeeds(
+  tensors: readonly NamedTensor[],
+  rename: (name: string) => string,
+): OnnxTensors {
+  return Object.fromEntries(tensors.map((tensor) => [rename(tensor.name), tensor]));
 }
 
 function floats(tensor: OnnxTensor | undefined): Float32Array<ArrayBuffer> {

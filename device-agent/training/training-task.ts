@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import type { OnnxRuntime, OnnxSession, OnnxTensor } from '#runtime/onnx/onnx-runtime.ts';
 import { type Failure, fail, ok, type Result } from '#shared/basics/result.ts';
 import type { NamedTensor } from '#shared/codec/tensor.ts';
@@ -6,23 +7,20 @@ import {
   type TrainingGraphs,
   type TrainingManifest,
 } from '#shared/training/compile-training.ts';
-import type { LossName } from '#shared/training/losses.ts';
+import type { TrainingOptions } from '#shared/training/differentiate.ts';
+import { findBlocker } from '#shared/training/inspect-model.ts';
 import { dataType } from '#shared/training/model/onnx-proto.ts';
 import { shapeSize } from '#shared/training/model/onnx-tensor.ts';
 import type { Port } from '#shared/training/model/shape.ts';
-import type { OptimiserOptions } from '#shared/training/optimisers.ts';
 import { matchParameters } from '#shared/training/parameters.ts';
 import type { TrainingFailure } from '#shared/training/training-failure.ts';
+import type { RunFailure } from './check-run.ts';
 import { learnShapes } from './learn-shapes.ts';
 
 /** What is to be trained, and how. */
-export interface TrainingTaskSpec {
+export interface TrainingTaskSpec extends Omit<TrainingOptions, 'shapes'> {
   /** An ONNX model with one float32 input and one float32 output to train, a row per example. */
   readonly model: Uint8Array;
-  readonly loss: LossName;
-  readonly optimiser: OptimiserOptions;
-  /** Parameters that keep their values. */
-  readonly frozen?: readonly string[];
 }
 
 export interface TrainingTaskDescription {
@@ -33,11 +31,11 @@ export interface TrainingTaskDescription {
   /** Values in one example's input, and in its output. */
   readonly inputSize: number;
   readonly outputSize: number;
+  /** What each example is compared with; int64 for class ids. */
+  readonly target: Port;
 }
 
-export type TrainerFailure =
-  | TrainingFailure
-  | Failure<'task-undefined' | 'input-unsupported' | 'training-data-invalid'>;
+export type TrainerFailure = RunFailure | Failure<'task-undefined' | 'input-unsupported'>;
 
 /** A compiled task with its sessions loaded. */
 export interface TrainingTask extends AsyncDisposable {
@@ -45,6 +43,8 @@ export interface TrainingTask extends AsyncDisposable {
   readonly manifest: TrainingManifest;
   /** The `epoch` graph. */
   readonly epoch: OnnxSession;
+  /** SHA-256 of its bytes, in hex. */
+  readonly epochDigest: string;
   /** Sets what {@link predict} uses; the model's own values until then. */
   useParameters(parameters: readonly NamedTensor[]): Result<undefined, TrainerFailure>;
   /** `inputs` is [count, inputSize]; gives [count, outputSize]. */
@@ -75,33 +75,35 @@ export async function openTrainingTask(
         'fixed size but for the batch; export it so',
     );
   }
-  const { modelDigest, parameters } = manifest;
-  const description = { modelDigest, parameters, inputSize, outputSize };
-  return ok(
-    createTask(description, manifest, {
+  const { modelDigest, parameters, target } = manifest;
+  const description = { modelDigest, parameters, inputSize, outputSize, target };
+  return ok({
+    ...createTask(description, manifest, {
       epoch: await runtime.load(epoch),
       predict: await runtime.load(predict),
     }),
-  );
+    epochDigest: createHash('sha256').update(epoch).digest('hex'),
+  });
 }
 
 /** Most models state what is needed; the others are run once to learn their shapes. */
-async function compileTask(
+export async function compileTask(
   runtime: OnnxRuntime,
-  { model, loss, optimiser, frozen = [] }: TrainingTaskSpec,
+  { model, ...options }: TrainingTaskSpec,
 ): Promise<Result<TrainingGraphs, TrainingFailure>> {
-  const compiled = compileTraining(model, { loss, optimiser, frozen });
+  const compiled = compileTraining(model, options);
   if (compiled.ok || compiled.error.code !== 'shape-unknown') return compiled;
   const shapes = await learnShapes(runtime, model);
-  if (!shapes.ok) return shapes;
-  return compileTraining(model, { loss, optimiser, frozen, shapes: shapes.value });
+  // What the runtime does not know it cannot run, so the operator to blame is looked up instead.
+  if (!shapes.ok) return findBlocker(model, options) ?? shapes;
+  return compileTraining(model, { ...options, shapes: shapes.value });
 }
 
 function createTask(
   description: TrainingTaskDescription,
   manifest: TrainingManifest,
   sessions: { readonly epoch: OnnxSession; readonly predict: OnnxSession },
-): TrainingTask {
+): Omit<TrainingTask, 'epochDigest'> {
   const input = manifest.inputs[0]!;
   let parameterFeeds = namedFeeds(manifest.parameters);
   return {

@@ -55,6 +55,7 @@ export const apiErrors = {
   }),
 };
 
+/** The error as an answer, under its own status. */
 export function answerError(context: Context, error: ApiError): Response {
   return context.json(error, error.status);
 }

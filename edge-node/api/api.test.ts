@@ -105,6 +105,17 @@ describe('HTTP API', () => {
     assert.equal(headers.get('etag'), '"rev:2"');
   });
 
+  it('shows a feature whatever its name is', async () => {
+    const measured = { timeMs: 0, value: 1, quality: 'ok' as const };
+    const samples: Sample[] = [{ sequence: 1, property: 'constructor/speed', ...measured }];
+    const message = { epoch: '0123456789abcdef', available: 1, samples };
+    twins.commit([{ device: 'mote-2', message }], 0);
+    const { status, body } = await call('/api/2/things');
+    assert.equal(status, 200);
+    const [, thing] = body as { features: unknown }[];
+    assert.deepEqual(thing?.features, { constructor: { properties: { speed: 1 } } });
+  });
+
   it('shows the state of the node', async () => {
     assert.deepEqual((await call('/status')).body, { node: 'edge-1' });
   });
@@ -132,6 +143,13 @@ describe('HTTP API', () => {
       'a body nested without end',
       '/api/2/things/lab:mote-1/attributes',
       put(`{"a":${'['.repeat(30_000)}${']'.repeat(30_000)}}`),
+      400,
+      'json:invalid',
+    ],
+    [
+      'a body nested deeper than is sure to be stored',
+      '/api/2/things/lab:mote-1/attributes',
+      put(`{"a":${'['.repeat(64)}${']'.repeat(64)}}`),
       400,
       'json:invalid',
     ],

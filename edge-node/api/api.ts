@@ -7,6 +7,8 @@ import { answerError, apiErrors } from './api-error.ts';
 import { twinToThing } from './thing.ts';
 
 const BODY_SIZE_BYTES_MAX = 64 * 1024;
+/** Far from where writing JSON runs out of stack, wherever it is written from. */
+const BODY_DEPTH_MAX = 64;
 
 export interface ApiOptions {
   readonly twins: TwinStore;
@@ -96,10 +98,16 @@ function parseObject(text: string): Record<string, unknown> | string {
   let value: unknown;
   try {
     value = JSON.parse(text);
-    JSON.stringify(value); // nesting that only just parses could not be stored
   } catch (error) {
     return (error as Error).message;
   }
   const isObject = typeof value === 'object' && value !== null && !Array.isArray(value);
-  return isObject ? (value as Record<string, unknown>) : 'it is not an object';
+  if (!isObject) return 'it is not an object';
+  if (isDeeper(value, BODY_DEPTH_MAX)) return `it is nested more than ${BODY_DEPTH_MAX} deep`;
+  return value as Record<string, unknown>;
+}
+
+function isDeeper(value: unknown, depthMax: number): boolean {
+  if (typeof value !== 'object' || value === null) return false;
+  return depthMax === 0 || Object.values(value).some((each) => isDeeper(each, depthMax - 1));
 }

@@ -2,7 +2,7 @@ import type { Clock } from '#runtime/clock/clock.ts';
 import type { Events } from '#runtime/observe/events.ts';
 import type { EdgeConfig } from '../edge-config.ts';
 import type { Coordinator } from '../federation/coordinator.ts';
-import type { VersionLog } from '../federation/version-log.ts';
+import type { RoundSummary, VersionLog } from '../federation/version-log.ts';
 import type { Ledger } from '../ledger/ledger.ts';
 import type { TwinStore } from '../twins/twin-store.ts';
 import { twinToThing } from './thing.ts';
@@ -35,14 +35,6 @@ export interface LearningStatus {
   readonly round: number;
   /** The newest committed rounds, oldest first. */
   readonly rounds: readonly RoundSummary[];
-}
-
-export interface RoundSummary {
-  readonly round: number;
-  /** Mean training loss of the participants' local steps, weighted by windows. */
-  readonly loss: number;
-  readonly participants: readonly string[];
-  readonly modelDigest: string;
 }
 
 export interface StatusSources {

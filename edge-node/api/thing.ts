@@ -32,8 +32,9 @@ export interface PropertyMetadata {
 
 /** The twin as the HTTP API shows it: Ditto's thing, plus age and anomaly score. */
 export function twinToThing(twin: Twin, group: string, nowMs: number): Thing {
-  const features: Thing['features'] = {};
-  const metadata: Thing['_metadata']['features'] = {};
+  // Without a prototype: a device may call a feature "constructor".
+  const features: Thing['features'] = Object.create(null);
+  const metadata: Thing['_metadata']['features'] = Object.create(null);
   let newestMs: number | undefined;
   for (const [path, { value, timeMs, quality }] of Object.entries(twin.reported)) {
     const [feature, property] = path.split('/') as [string, string];

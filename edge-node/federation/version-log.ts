@@ -3,9 +3,17 @@ import type { RoundUpdate } from '#shared/federation/learning-round.ts';
 import type { Digest } from '#shared/identity/digest.ts';
 import type { Block } from '#shared/ledger/block.ts';
 import type { ModelVersion } from '#shared/ledger/record.ts';
-import type { RoundSummary } from '../api/status.ts';
 import type { Ledger } from '../ledger/ledger.ts';
 import type { LearningTask } from './learning-task.ts';
+
+/** A committed learning round, as the ledger has it. */
+export interface RoundSummary {
+  readonly round: number;
+  /** Mean training loss of the participants' local steps, weighted by windows. */
+  readonly loss: number;
+  readonly participants: readonly string[];
+  readonly modelDigest: string;
+}
 
 export interface NewVersion {
   readonly round: number;

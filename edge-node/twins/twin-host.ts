@@ -11,6 +11,7 @@ import type { Delivery, TwinStore } from './twin-store.ts';
 
 /** How long deliveries gather before they are committed together. */
 const GATHER_MS = 4;
+const PRESENCE_RETRY_MS = 1000;
 
 export interface TwinHostOptions {
   readonly store: TwinStore;
@@ -31,11 +32,14 @@ export class TwinHost {
   readonly #options: TwinHostOptions;
   #pending: (Delivery & { committed: () => void })[] = [];
   #flushing = false;
+  /** What devices last said of their presence and is still to be committed. */
+  readonly #presence = new Map<string, PresenceMessage>();
 
   private constructor(options: TwinHostOptions) {
     this.#options = options;
   }
 
+  /** Subscribes to what the group's devices say. */
   static async start(options: TwinHostOptions): Promise<TwinHost> {
     const host = new TwinHost(options);
     const { mqtt, group } = options;
@@ -72,19 +76,33 @@ export class TwinHost {
     for (const { committed } of deliveries) committed();
   }
 
-  async #onPresence({ topic, payload }: MqttMessage): Promise<void> {
-    const { store, clock, events } = this.#options;
+  #onPresence({ topic, payload }: MqttMessage): void {
     const received = this.#receive(topic, presenceCodec.decode(payload));
     if (received === undefined) return;
     const { device, message } = received;
+    this.#presence.set(device, message);
+    this.#commitPresence(device, message);
+  }
+
+  #commitPresence(device: string, message: PresenceMessage): void {
+    const { store, clock, events } = this.#options;
+    if (this.#presence.get(device) !== message) return; // a newer one came before the retry
     const online = message.state === 'online';
-    if (presenceDiffers(store.get(device), message)) {
-      const units = Object.fromEntries(
-        message.properties.map(({ property, unit }) => [property, unit]),
-      );
-      store.change(device, { kind: 'presence', online, units, nowMs: clock.nowMs() });
-      events.record('info', online ? 'device-online' : 'device-offline', { device });
+    try {
+      if (presenceDiffers(store.get(device), message)) {
+        const units = Object.fromEntries(
+          message.properties.map(({ property, unit }) => [property, unit]),
+        );
+        store.change(device, { kind: 'presence', online, units, nowMs: clock.nowMs() });
+        events.record('info', online ? 'device-online' : 'device-offline', { device });
+      }
+    } catch (error) {
+      // Nobody says it again while the connection lasts.
+      events.record('error', 'commit-failed', { device, reason: (error as Error).message });
+      clock.after(PRESENCE_RETRY_MS, () => this.#commitPresence(device, message));
+      return;
     }
+    this.#presence.delete(device);
     if (online) this.#acknowledge(device, store.committed(device, message.epoch));
   }
 

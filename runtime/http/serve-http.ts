@@ -15,7 +15,7 @@ export type FetchHandler = (request: Request) => Response | Promise<Response>;
 /**
  * Serves HTTP/1.1 until disposed of; slow and idle clients are cut off after 30 s.
  *
- * Errors (exit 78): `insecure-listener`, `port-taken`, `listener-failed`.
+ * Errors (exit 78): `insecure-listener`, `port-taken`, `listen-failed`.
  */
 export async function serveHttp(
   fetch: FetchHandler,
@@ -52,7 +52,7 @@ function toProgramError(cause: NodeJS.ErrnoException, host: string, port: number
         cause,
       )
     : configurationError(
-        'listener-failed',
+        'listen-failed',
         `cannot listen for HTTP on ${host}:${port} (${cause.message}); correct http.host or ` +
           'http.port',
         cause,

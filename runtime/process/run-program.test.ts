@@ -48,6 +48,16 @@ describe('program', { timeout: 20_000 }, () => {
     });
   }
 
+  it('is disposed of where it is told to stop while it is starting', async () => {
+    const program = await start(
+      `process.send('starting'); await new Promise((done) => setTimeout(done, 300));
+      ${disposal('console.log("disposed")')}`,
+    );
+    program.child.kill('SIGTERM');
+    assert.equal(await program.exited, 0);
+    assert.match(program.output(), /disposed/);
+  });
+
   it('takes a repeated signal for the same one, a later one for haste', async () => {
     const program = await start(disposal('await new Promise(() => undefined)'));
     program.child.kill('SIGTERM');

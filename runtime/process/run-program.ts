@@ -9,17 +9,17 @@ export interface ProgramContext {
  * A signal sent to a whole group comes twice where the launcher, which is in it, passes it on: what
  * follows the first this closely is the same one.
  */
-const SAME_SIGNAL_MS = 500;
+export const SAME_SIGNAL_MS = 500;
 
 /**
  * Runs a program until it is told to stop: starts it, disposes of it on SIGTERM, SIGINT or the loss
- * of the parent that supervises it over an IPC channel, and exits. A second signal exits at once.
+ * of the parent that supervises it over an IPC channel, and exits; told so while it is starting, it
+ * starts first, for disposal may have something to hand over. A second signal exits at once.
  * A {@link ProgramError} is one line on standard error and its exit code.
  */
 export async function runProgram(
   start: (context: ProgramContext) => Promise<AsyncDisposable>,
 ): Promise<void> {
-  let program: AsyncDisposable | undefined;
   let stoppingSinceMs: number | undefined;
 
   const stop = async (code: number) => {
@@ -29,7 +29,7 @@ export async function runProgram(
     }
     stoppingSinceMs = performance.now();
     try {
-      await program?.[Symbol.asyncDispose]();
+      await (await started)[Symbol.asyncDispose]();
       process.exit(code);
     } catch (error) {
       process.exit(report(error));
@@ -42,12 +42,13 @@ export async function runProgram(
   process.on('disconnect', () => void stop(exitCode.ok));
   process.on('uncaughtException', (error) => process.exit(report(error)));
 
+  const started = Promise.resolve({ fail }).then(start);
   try {
-    program = await start({ fail });
+    await started;
   } catch (error) {
     process.exit(report(error));
   }
-  process.send?.({ kind: 'ready' });
+  if (process.connected) process.send?.({ kind: 'ready' });
 }
 
 /** Tells the person why the program ends; returns the exit code. */

@@ -65,11 +65,24 @@ describe('bad input to the programs', { concurrency: 2 }, () => {
     ['a bad type', 'edge', '[mqtt]\nport = "many"', /mqtt\.port.*\[config-invalid\]/],
     ['broken TOML', 'device', 'x = = 1', /config\.toml:4:.*\[config-syntax\]/],
     ['a bad sensor', 'device', '[[sensors]]\nkind = "smell"', /sensors\[0\].*\[config-invalid\]/],
+    [
+      'a thermometer that is not there',
+      'device',
+      '[training]\ntemperature = { property = "a/b", celsiusMax = 80 }',
+      /a\/b.*cpu\/load.*\[no-thermometer\]/,
+    ],
     ['a missing CSV', 'device', csv('').replace('.csv', '.none'), /\.none.*\[replay-/],
     ['an empty CSV', 'device', csv(''), /\.csv.*\[replay-/],
     ['a CSV without the column', 'device', csv('a,b\n1,2\n'), /column.* t\b.*\[replay-/],
     ['text in a number', 'device', csv('t\n1\nwarm\n'), /\.csv:3:.*warm.*\[replay-/],
     ['an open broker', 'edge', '[mqtt]\nhost = "0.0.0.0"\nport = 0', /\[insecure-listener\]/],
+    [
+      'a model too large for the broker',
+      'edge',
+      `[mqtt]\nport = 0\n[http]\nport = 0\n[learning]\nwindow = 1024\nhidden = 1024
+features = [{ property = "a/x", scale = 1 }, { property = "a/y", scale = 1 }]`,
+      /\[task-too-large\]/,
+    ],
     [
       'an open API',
       'edge',

@@ -157,7 +157,7 @@ describe('delivery', { timeout: 120_000 }, () => {
     assertAllOnce(paths, 7000);
   });
 
-  it('keeps up though its messages are lost, by sending them again', async () => {
+  it('takes nothing across a gap, and goes on', async () => {
     const paths = folders();
     await using edge = await startEdge(paths.edgeFolder);
     await using device = await startDevice(paths.deviceFolder, edge.port);
@@ -171,6 +171,25 @@ describe('delivery', { timeout: 120_000 }, () => {
     device.publisher.notify();
     await inTime(device.publisher.drained());
     assertAllOnce(paths, 60);
+  });
+
+  it('acknowledges nothing that could not be committed; the device sends it again', async () => {
+    const paths = folders();
+    await using edge = await startEdge(paths.edgeFolder);
+    await using device = await startDevice(paths.deviceFolder, edge.port);
+    await until(() => device.mqtt.connected);
+    const commit = edge.store.commit.bind(edge.store);
+    edge.store.commit = () => {
+      throw new Error('the disk is full');
+    };
+    device.outbox.append(samples(700));
+    device.publisher.notify();
+    await until(() => 'commit-failed' in edge.events.counts());
+    await sleep(50);
+    assert.equal(device.outbox.counts().acknowledged, 0);
+    edge.store.commit = commit;
+    await inTime(device.publisher.drained());
+    assertAllOnce(paths, 700);
   });
 
   it('refuses garbage by a code, and serves on', async () => {

@@ -75,6 +75,16 @@ describe('presence', { timeout: 20_000 }, () => {
     assert.deepEqual(store.get('mote-1')?.units, { 'a/b': 'Cel' });
   });
 
+  it('is said again to a store that could not take it', async () => {
+    const change = store.change.bind(store);
+    store.change = () => {
+      store.change = change;
+      throw new Error('the disk is full');
+    };
+    await using _device = connect('mote-3', '3'.repeat(16));
+    await until(() => store.get('mote-3')?.online === true);
+  });
+
   it('ends the second of two devices of one name, and leaves the first alone', async () => {
     await using first = connect('mote-2', '1'.repeat(16));
     await until(() => first.mqtt.connected);

@@ -42,5 +42,5 @@ export function createProject(files: readonly TextFile[]): Project {
 
 /** Whether the file holds tests, or a suite that tests run. */
 export function isTest(path: string): boolean {
-  return /\.(?:test|contract)\.ts$/.test(path);
+  return /\.(?:test|contract|fixture)\.ts$/.test(path);
 }

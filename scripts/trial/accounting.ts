@@ -34,7 +34,8 @@ export function accountForDevice(
     produced,
     committed: stored.committed,
     droppedByRule: dropped,
-    missing: produced - dropped - stored.committed,
+    // What was committed and dropped before its acknowledgement came counts on both sides.
+    missing: Math.max(0, produced - dropped - stored.committed),
     duplicated: stored.repeated + stored.unknown,
   };
 }

@@ -1,7 +1,8 @@
 import {
-  existsSync,
+  closeSync,
   mkdirSync,
   mkdtempSync,
+  openSync,
   readdirSync,
   renameSync,
   rmSync,
@@ -12,6 +13,7 @@ import { join, resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { NodeStatus } from '#edge-node/api/status.ts';
 import { exitCode, ProgramError } from '#runtime/process/program-error.ts';
+import { SAME_SIGNAL_MS } from '#runtime/process/run-program.ts';
 import { concludeTrial } from './conclude-trial.ts';
 import { type MoteRecords, originalPeriodMs, readMotes } from './motes.ts';
 import { type SupervisedProgram, superviseProgram } from './supervisor.ts';
@@ -41,6 +43,7 @@ export async function runTrial(options: TrialOptions): Promise<number> {
   const startedMs = Number(process.env.DITEN_STARTED_AT_MS ?? Date.now());
   const installSeconds = Number(process.env.DITEN_INSTALL_SECONDS ?? 0);
   const motes = readMotes();
+  if (options.json !== undefined) requireWritable(options.json);
   const folder = prepareFolder(options.data);
   const plan = await planTrial(folder, { seconds: options.seconds, motes });
   const view = createTrialView(process.stdout);
@@ -49,6 +52,7 @@ export async function runTrial(options: TrialOptions): Promise<number> {
   view.note(`The motes' record is replayed ${speed} times as fast as it was taken`);
   view.note(`API: ${plan.apiUrl}/api/2/things`);
 
+  const stop = stopSignal();
   const trial = startPrograms(plan, view);
   describeTrial(plan, trial);
   let toFirstTwin: number | null = null;
@@ -58,6 +62,7 @@ export async function runTrial(options: TrialOptions): Promise<number> {
       view,
       motes,
       seconds: options.seconds,
+      stop,
       onFirstTwinMs: () => (Date.now() - startedMs) / 1000 - installSeconds,
     });
   } finally {
@@ -93,18 +98,50 @@ export interface RunningTrial {
   fatal?: Error;
 }
 
+/** Aborts on the first SIGINT or SIGTERM; a later one ends the trial at once, without a report. */
+function stopSignal(): AbortSignal {
+  const stop = new AbortController();
+  let sinceMs = 0;
+  const onSignal = () => {
+    if (!stop.signal.aborted) sinceMs = performance.now();
+    else if (performance.now() - sinceMs >= SAME_SIGNAL_MS) process.exit(exitCode.failed);
+    stop.abort();
+  };
+  process.on('SIGINT', onSignal);
+  process.on('SIGTERM', onSignal);
+  return stop.signal;
+}
+
+function requireWritable(file: string): void {
+  try {
+    closeSync(openSync(file, 'a'));
+  } catch (cause) {
+    throw new ProgramError(
+      'report-unwritable',
+      `--json: the report cannot be written (${(cause as Error).message}); give another file`,
+      { exit: exitCode.usage, cause },
+    );
+  }
+}
+
 function prepareFolder(data: string | undefined): string {
   if (data === undefined) return mkdtempSync(join(tmpdir(), 'diten-trial-'));
   const folder = resolve(data);
-  if (existsSync(folder) && readdirSync(folder).length > 0) {
+  try {
+    mkdirSync(folder, { recursive: true });
+    if (readdirSync(folder).length === 0) return folder;
+  } catch (cause) {
     throw new ProgramError(
-      'data-folder-not-empty',
-      `${folder} is not empty; give --data an empty or new folder, nothing is overwritten`,
-      { exit: exitCode.usage },
+      'data-folder-unwritable',
+      `--data: cannot use this folder (${(cause as Error).message}); give another one`,
+      { exit: exitCode.usage, cause },
     );
   }
-  mkdirSync(folder, { recursive: true });
-  return folder;
+  throw new ProgramError(
+    'data-folder-not-empty',
+    `${folder} is not empty; give --data an empty or new folder, nothing is overwritten`,
+    { exit: exitCode.usage },
+  );
 }
 
 function startPrograms(plan: TrialPlan, view: TrialView): RunningTrial {
@@ -136,20 +173,17 @@ interface Watch {
   readonly view: TrialView;
   readonly motes: MoteRecords;
   readonly seconds: number;
+  readonly stop: AbortSignal;
   onFirstTwinMs(): number;
 }
 
 /** Shows the progress until the time is up or a signal comes; returns seconds to the first twin. */
 async function watch(trial: RunningTrial, options: Watch): Promise<number | null> {
-  const { plan, view, motes, seconds } = options;
-  const stop = new AbortController();
-  const onSignal = () => stop.abort();
-  process.once('SIGINT', onSignal);
-  process.once('SIGTERM', onSignal);
+  const { plan, view, motes, seconds, stop } = options;
   const startMs = performance.now();
   const elapsedSeconds = () => (performance.now() - startMs) / 1000;
   let toFirstTwin: number | null = null;
-  while (elapsedSeconds() < seconds && !stop.signal.aborted && trial.fatal === undefined) {
+  while (elapsedSeconds() < seconds && !stop.aborted && trial.fatal === undefined) {
     const status = await fetchStatus(plan.apiUrl);
     describeTrial(plan, trial); // a restart changes the ids of processes
     if (toFirstTwin === null && status?.devices.some(({ samples }) => samples > 0)) {
@@ -167,12 +201,9 @@ async function watch(trial: RunningTrial, options: Watch): Promise<number | null
       })),
       status,
     });
-    await sleep(toFirstTwin === null ? 50 : VIEW_PERIOD_MS, null, { signal: stop.signal }).catch(
-      () => null,
-    );
+    const pauseMs = toFirstTwin === null ? 50 : VIEW_PERIOD_MS;
+    await sleep(pauseMs, null, { signal: stop }).catch(() => null);
   }
-  process.off('SIGINT', onSignal);
-  process.off('SIGTERM', onSignal);
   return toFirstTwin;
 }
 

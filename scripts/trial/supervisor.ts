@@ -47,6 +47,7 @@ export function superviseProgram(
       lastWords = chunk.toString().trim();
       log.write(chunk);
     });
+    child.once('error', onFatal);
     child.once('exit', (code, signal) => onExit(code, signal));
   };
 
@@ -76,6 +77,7 @@ export function superviseProgram(
       stopping = true;
       for (let attempt = 0; attempt < STOP_ATTEMPTS; attempt++) {
         if (!isRunning(child)) {
+          restarts++;
           start();
           await becomesReady(child);
         }

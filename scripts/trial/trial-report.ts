@@ -1,4 +1,4 @@
-import type { RoundSummary } from '#edge-node/api/status.ts';
+import type { RoundSummary } from '#edge-node/federation/version-log.ts';
 import type { DeviceAccount } from './accounting.ts';
 import type { AnomalyReport } from './anomaly.ts';
 
@@ -68,6 +68,7 @@ export function summaryOf(report: TrialReport): string {
   return lines.join('\n');
 }
 
+/** Columns padded to their widest cell: the first to the left, the others to the right. */
 export function table(head: readonly string[], rows: readonly (string | number)[][]): string {
   const cells = [head, ...rows.map((row) => row.map(String))];
   const widths = head.map((_, column) => Math.max(...cells.map((row) => row[column]!.length)));

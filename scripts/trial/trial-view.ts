@@ -81,6 +81,7 @@ function plainLine({ elapsedSeconds, totalSeconds, status }: TrialProgress): str
   );
 }
 
+/** What a terminal shows, line by line. */
 export function liveLines(progress: TrialProgress): string[] {
   const { elapsedSeconds, totalSeconds, apiUrl, programs, status } = progress;
   const devices = new Map(status?.devices.map((device) => [device.id, device]));

@@ -114,6 +114,8 @@ describe('field trial', { timeout: 240_000 }, () => {
     const trial = await startTrial(600);
     await until(trial, ({ devices }) => devices.filter(({ samples }) => samples > 0).length === 5);
     trial.child.kill('SIGINT');
+    await sleep(50);
+    trial.child.kill('SIGINT'); // as it comes from a group and its launcher: one signal still
     const report = await finish(trial);
     assertNothingLost(report);
     assert.match(trial.output(), /mote-4\s+\d+/);
@@ -137,14 +139,20 @@ describe('field trial', { timeout: 240_000 }, () => {
     while (alive().length > 0) await sleep(50);
   });
 
-  it('refuses a folder that is not empty', async () => {
-    const child = spawn(process.execPath, [DITEN, 'trial', '--data', root]);
-    let stderr = '';
-    child.stderr.on('data', (chunk: Buffer) => {
-      stderr += chunk;
+  for (const [name, options, says] of [
+    ['a folder that is not empty', ['--data', root], /^diten: .* is not empty; .*\n$/],
+    ['a folder that is a file', ['--data', DITEN], /^diten: .*EEXIST.*\n$/],
+    ['a report that cannot be written', ['--json', root], /^diten: .*EISDIR.*\n$/],
+  ] as const) {
+    it(`refuses ${name} before it starts`, async () => {
+      const child = spawn(process.execPath, [DITEN, 'trial', ...options]);
+      let stderr = '';
+      child.stderr.on('data', (chunk: Buffer) => {
+        stderr += chunk;
+      });
+      await once(child, 'close');
+      assert.equal(child.exitCode, 2);
+      assert.match(stderr, says);
     });
-    await once(child, 'exit');
-    assert.equal(child.exitCode, 2);
-    assert.match(stderr, /^diten: .* is not empty; .*\n$/);
-  });
+  }
 });

@@ -5,7 +5,7 @@ import { RESERVED_PREFIX } from './model/source-graph.ts';
  * model inputs keep the names they have in the model.
  */
 export const portNames = {
-  /** Float, the shape of the trained output: what it should be. */
+  /** What the trained output should be: of its type and shape, or int64 class ids. */
   target: `${RESERVED_PREFIX}target`,
   /**
    * Float [B], how much each example counts, adding up to 1: `1 / B` for a full batch; 0 for the
@@ -24,11 +24,33 @@ export const portNames = {
   rates: `${RESERVED_PREFIX}rates`,
   /** Float [M], the loss of each minibatch before its step. */
   losses: `${RESERVED_PREFIX}losses`,
+  /** Float scalar, mu of the proximal term. */
+  proximal: `${RESERVED_PREFIX}proximal`,
 } as const;
 
 /** d loss / d parameter, of the parameter's shape. */
 export function gradientName(parameter: string): string {
   return `${RESERVED_PREFIX}gradient/${parameter}`;
+}
+
+/** What the proximal term draws a parameter to. */
+export function anchorName(parameter: string): string {
+  return `${RESERVED_PREFIX}anchor/${parameter}`;
+}
+
+/** What is added to a parameter's gradient in every step. */
+export function correctionName(parameter: string): string {
+  return `${RESERVED_PREFIX}correction/${parameter}`;
+}
+
+/** What is added to a parameter's gradient in one step. */
+export function noiseName(parameter: string): string {
+  return `${RESERVED_PREFIX}noise/${parameter}`;
+}
+
+/** The noise of all steps as it enters `epoch`: [M, ...]. */
+export function noisesName(parameter: string): string {
+  return `${RESERVED_PREFIX}noises/${parameter}`;
 }
 
 /** What an optimiser remembers of a parameter (or, without one, of the run). */

@@ -4,12 +4,14 @@ import {
   gradientName,
   initialName,
   nextName,
+  noiseName,
+  noisesName,
   portNames,
 } from './artefact-names.ts';
 import { type GraphPlan, graphToModel, planToGraph } from './emit-graph.ts';
 import { createGraphBuilder } from './graph-builder.ts';
 import { dataType, encodeModel, type NodeProto, type TensorProto } from './model/onnx-proto.ts';
-import type { FloatType } from './model/onnx-tensor.ts';
+import { type FloatType, floatTensor } from './model/onnx-tensor.ts';
 import type { Port } from './model/shape.ts';
 import { RESERVED_PREFIX, type SourceGraph } from './model/source-graph.ts';
 
@@ -30,6 +32,10 @@ export interface TrainingNodes {
   readonly parameters: readonly Port[];
   readonly slots: readonly Port[];
   readonly target: Port;
+  /** Further inputs of a step, the same in all steps of an epoch. */
+  readonly terms: readonly Port[];
+  /** The parameters that take noise in every step. */
+  readonly noisy: readonly string[];
 }
 
 /** The plans of all five training graphs: see each below. */
@@ -49,11 +55,14 @@ export function planToBytes(plan: GraphPlan, source: SourceGraph): Uint8Array<Ar
 
 /** parameters, x, target, weights -> loss, d loss / d parameter */
 function planGradients(training: TrainingNodes): GraphPlan {
-  const { parameters, source, target, nodes, constants } = training;
+  const { parameters, source, target, nodes, constants, floatType } = training;
+  const { rate } = portNames;
+  // Where the gradients are a step's moves, they are themselves at this rate.
+  const upwards = floatTensor(rate, [], { type: floatType, data: [-1] });
   return {
     name: 'gradients',
     nodes,
-    constants,
+    constants: new Map([...constants, [rate, upwards]]),
     inputs: [...parameters, ...source.inputs, target, weightsPort(training)],
     outputs: [
       scalar(portNames.loss, training),
@@ -62,7 +71,9 @@ function planGradients(training: TrainingNodes): GraphPlan {
   };
 }
 
-/** parameters, slots, x, target, weights, rate -> loss, the next parameters and slots */
+/**
+ * parameters, slots, x, target, weights, rate, terms, noise -> loss, the next parameters and slots
+ */
 function planStep(training: TrainingNodes): GraphPlan {
   const { source, target, nodes, constants } = training;
   const states = statesOf(training);
@@ -76,6 +87,8 @@ function planStep(training: TrainingNodes): GraphPlan {
       target,
       weightsPort(training),
       scalar(portNames.rate, training),
+      ...training.terms,
+      ...noisePorts(training),
     ],
     outputs: [scalar(portNames.loss, training), ...states.map((port) => renamed(port, nextName))],
   };
@@ -105,10 +118,12 @@ function planPredict({ source, parameters, nodes, constants }: TrainingNodes): G
 }
 
 /**
- * parameters, slots, X [N, ...], T [N, ...], order [M, B], rates [M] -> losses [M], the next
- * parameters and slots. A Scan over the M minibatches whose body is the step, so a whole chunk of
- * training is one call. M must be 1 or more (ONNX Runtime refuses to scan over nothing), and each
- * minibatch must hold a row. Rows of -1 count for nothing: their weight is 0.
+ * parameters, slots, X [N, ...], T [N, ...], order [M, B], rates [M], terms, noises [M, ...] ->
+ * losses [M], the next parameters and slots. A Scan over the M minibatches whose body is the step,
+ * so a whole chunk of training is one call. M must be 1 or more (ONNX Runtime refuses to scan over
+ * nothing), and each minibatch must hold a row. Rows of -1 count for nothing: their weight is 0,
+ * and the first row of the data stands in for them where a model mixes its examples, as batch
+ * normalisation does while it trains.
  */
 function planEpoch(training: TrainingNodes): GraphPlan {
   const { source, target, floatType } = training;
@@ -126,11 +141,15 @@ function planEpoch(training: TrainingNodes): GraphPlan {
   const weights = graph.node('Div', [mask, rowCounts]);
   const rows = graph.node('Max', [order.name, zero]);
   const finals = states.map((port) => renamed(port, finalName));
+  const noises = training.noisy.map(noisesName);
   graph.nodeWithOutputs({
     operator: 'Scan',
-    inputs: [...states.map(({ name }) => initialName(name)), rows, weights, rates.name],
+    inputs: [...states.map(({ name }) => initialName(name)), rows, weights, rates.name, ...noises],
     outputs: [...finals.map(({ name }) => name), losses.name],
-    attributes: { body: { graph: planToGraph(planBody(training)) }, num_scan_inputs: { int: 3 } },
+    attributes: {
+      body: { graph: planToGraph(planBody(training)) },
+      num_scan_inputs: { int: 3 + noises.length },
+    },
   });
   const { nodes, constants } = graph.finish();
   return {
@@ -142,6 +161,12 @@ function planEpoch(training: TrainingNodes): GraphPlan {
       ...examples.map((port) => renamed(port, dataName)),
       order,
       rates,
+      ...training.terms,
+      ...noisePorts(training).map((port, index) => ({
+        ...port,
+        name: noises[index]!,
+        shape: [null, ...port.shape],
+      })),
     ],
     outputs: [losses, ...finals],
   };
@@ -164,13 +189,25 @@ function planBody(training: TrainingNodes): GraphPlan {
     name: 'minibatch',
     nodes: [...gather.finish().nodes, ...nodes],
     constants,
-    inputs: [...states, rows, weightsPort(training), scalar(portNames.rate, training)],
+    inputs: [
+      ...states,
+      rows,
+      weightsPort(training),
+      scalar(portNames.rate, training),
+      ...noisePorts(training),
+    ],
     outputs: [...states.map((port) => renamed(port, nextName)), scalar(portNames.loss, training)],
   };
 }
 
 function statesOf({ parameters, slots }: TrainingNodes): Port[] {
   return [...parameters, ...slots];
+}
+
+function noisePorts({ parameters, noisy }: TrainingNodes): Port[] {
+  return parameters
+    .filter(({ name }) => noisy.includes(name))
+    .map((port) => renamed(port, noiseName));
 }
 
 function renamed(port: Port, rename: (name: string) => string): Port {

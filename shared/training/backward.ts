@@ -1,13 +1,14 @@
 import { assert } from '../basics/assert.ts';
 import { ok, type Result } from '../basics/result.ts';
-import type { GraphBuilder } from './graph-builder.ts';
-import { nodeTensors } from './model/attributes.ts';
+import { type GraphBuilder, withFloatType } from './graph-builder.ts';
+import { constantNodeValue } from './model/constant-node.ts';
 import type { NodeProto, TensorProto } from './model/onnx-proto.ts';
 import type { Shapes } from './model/shape.ts';
 import { nodeReads, normalDomain, operatorSet, type SourceGraph } from './model/source-graph.ts';
 import type { InputGradients, Rule, RuleContext } from './rules/rule.ts';
 import { findRule } from './rules/rule-table.ts';
 import { type NodeFacts, refuse, type TrainingFailure } from './training-failure.ts';
+import { parametersUpstream, type Upstream } from './upstream.ts';
 
 export interface BackwardRequest {
   readonly source: SourceGraph;
@@ -29,7 +30,7 @@ export function addBackwardPass(
   graph: GraphBuilder,
   { source, shapes, parameters, output }: BackwardRequest,
 ): Result<Map<string, string>, TrainingFailure> {
-  const upstream = parametersUpstream(source, parameters);
+  const upstream = parametersUpstream(source, { parameters, type: graph.floatType });
   const constants = constantValues(source);
   const gradients = new Map([[output.name, output.gradient]]);
   const add = (value: string, gradient: string): void => {
@@ -39,7 +40,8 @@ export function addBackwardPass(
 
   for (const node of source.nodes.toReversed()) {
     const reached = node.output.some((name) => gradients.has(name));
-    const blamed = [...new Set(nodeReads(node).flatMap((name) => [...(upstream.get(name) ?? [])]))];
+    const reads = nodeReads(node).flatMap((name) => [...(upstream.get(name)?.parameters ?? [])]);
+    const blamed = [...new Set(reads)];
     if (!reached || blamed.length === 0) continue;
     const facts = nodeFacts(node, source);
     const rule = findRule(node, facts.opset);
@@ -54,11 +56,14 @@ export function addBackwardPass(
       );
     }
     const walk = { graph, node, opset: facts.opset, shapes, upstream, constants };
+    const context = ruleContext(rule, walk);
+    const detail = rule.refuses?.(context);
+    if (detail !== undefined) return unsupported(facts, blamed, detail);
     const dYs = node.output.map((name) => gradients.get(name));
     if (!('gradientsOfMany' in rule) && dYs.findLastIndex((dY) => dY !== undefined) > 0) {
       return unsupported(facts, blamed);
     }
-    applyRule(rule, ruleContext(rule, walk), dYs).forEach((gradient, index) => {
+    applyRule(rule, context, dYs).forEach((gradient, index) => {
       const input = node.input[index]!;
       if (gradient !== undefined && upstream.has(input)) add(input, gradient);
     });
@@ -72,14 +77,15 @@ interface Walk {
   readonly node: NodeProto;
   readonly opset: number;
   readonly shapes: Shapes;
-  readonly upstream: ReadonlyMap<string, ReadonlySet<string>>;
+  readonly upstream: ReadonlyMap<string, Upstream>;
   readonly constants: ReadonlyMap<string, TensorProto>;
 }
 
 function ruleContext(rule: Rule, walk: Walk): RuleContext {
   const { graph, node, opset, shapes, upstream, constants } = walk;
+  const type = upstream.get(node.output.find((name) => upstream.has(name)) ?? '')?.type;
   return {
-    graph,
+    graph: withFloatType(graph, type ?? graph.floatType),
     node,
     opset,
     wants: (index) => upstream.has(node.input[index] ?? ''),
@@ -107,30 +113,13 @@ function applyRule(
 function constantValues({ nodes, initialisers }: SourceGraph): Map<string, TensorProto> {
   const constants = new Map(initialisers);
   for (const node of nodes) {
-    const value = node.opType === 'Constant' ? nodeTensors(node)[0] : undefined;
+    const value = node.opType === 'Constant' ? constantNodeValue(node) : undefined;
     if (value !== undefined) constants.set(node.output[0]!, value);
   }
   return constants;
 }
 
-/** For each value that depends on parameters, which ones; other values are left out. */
-function parametersUpstream(
-  source: SourceGraph,
-  parameters: readonly string[],
-): Map<string, ReadonlySet<string>> {
-  const upstream = new Map<string, ReadonlySet<string>>(
-    parameters.map((name) => [name, new Set([name])]),
-  );
-  for (const node of source.nodes) {
-    const found = nodeReads(node).flatMap((name) => [...(upstream.get(name) ?? [])]);
-    if (found.length === 0) continue;
-    const all = new Set(found);
-    for (const name of node.output) if (name !== '') upstream.set(name, all);
-  }
-  return upstream;
-}
-
-function nodeFacts(node: NodeProto, source: SourceGraph): NodeFacts {
+export function nodeFacts(node: NodeProto, source: SourceGraph): NodeFacts {
   const domain = normalDomain(node.domain);
   const opset = operatorSet(source.model, domain);
   return { name: node.name, operator: node.opType, domain, opset };
@@ -141,17 +130,30 @@ function describe({ name, operator, domain, opset }: NodeFacts): string {
   return `${label} (${operator}, domain ${domain || 'ai.onnx'}, opset ${opset})`;
 }
 
-function unsupported(facts: NodeFacts, blamed: readonly string[]): Result<never, TrainingFailure> {
-  const quantised = /quantize|^QLinear|Integer$/i.test(facts.operator);
-  const mend = quantised
-    ? 'export the model with float weights, before quantisation'
-    : 'export the model without this operator';
+/** `detail` says what of a known operator is not supported. */
+export function unsupported(
+  facts: NodeFacts,
+  blamed: readonly string[],
+  detail?: string,
+): Result<never, TrainingFailure> {
+  const mend = mendOf(facts) ?? `export the model without ${detail ?? 'this operator'}`;
+  const unknown = detail === undefined ? 'its gradient is' : `its gradient with ${detail} is`;
   return refuse(
     'unsupported-operator',
-    `${describe(facts)} stands between ${listed(blamed)} and the loss, and its gradient is not ` +
+    `${describe(facts)} stands between ${listed(blamed)} and the loss, and ${unknown} not ` +
       `known; freeze ${blamed.length === 1 ? 'that parameter' : 'those parameters'}, or ${mend}`,
     facts,
   );
+}
+
+function mendOf({ operator }: NodeFacts): string | undefined {
+  if (/quantize|^QLinear|Integer$/i.test(operator)) {
+    return 'export the model with float weights, before quantisation';
+  }
+  if (/^(If|Loop|Scan|SequenceMap)$/.test(operator)) {
+    return 'export the model with its loops unrolled and its conditions decided';
+  }
+  return undefined;
 }
 
 function listed(names: readonly string[]): string {

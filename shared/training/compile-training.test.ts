@@ -2,20 +2,21 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { sha256 } from '@noble/hashes/sha2.js';
 import { nodeOnnxRuntime } from '#runtime/onnx/node-onnx-runtime.ts';
-import type { OnnxLoadOptions, OnnxTensor, OnnxTensors } from '#runtime/onnx/onnx-runtime.ts';
 import { bytesToHex } from '../basics/bytes.ts';
 import { encodeTensors, type NamedTensor } from '../codec/tensor.ts';
-import {
-  dataName,
-  finalName,
-  gradientName,
-  initialName,
-  nextName,
-  portNames,
-} from './artefact-names.ts';
+import { gradientName, nextName, portNames } from './artefact-names.ts';
 import { compileTraining, type TrainingGraphs } from './compile-training.ts';
 import type { TrainingOptions } from './differentiate.ts';
 import { checkGradients } from './gradient.contract.ts';
+import {
+  batchFeeds,
+  feedsOf,
+  floatsOf,
+  initialState,
+  type Minibatches,
+  trainByEpoch,
+  trainBySteps,
+} from './minibatch.fixture.ts';
 import { createMlpModel } from './mlp-model.ts';
 import { dataType } from './model/onnx-proto.ts';
 import type { Shape } from './model/shape.ts';
@@ -38,65 +39,21 @@ const inputs = randomValues(COUNT * 4, 1);
 const targets = randomValues(COUNT * 2, 2);
 /** Three minibatches, the last one short, in no particular order. */
 const order = [7, 2, 9, 0, 1, 3, 8, 5, 6, 4, -1, -1];
-const rates = Float32Array.of(0.1, 0.05, 0.02);
+const rates = [0.1, 0.05, 0.02];
 
 function digest(tensors: readonly NamedTensor[]): string {
   return bytesToHex(sha256(encodeTensors(tensors)));
 }
 
-function floats(tensor: OnnxTensor | undefined): Float32Array<ArrayBuffer> {
-  assert.ok(tensor?.data instanceof Float32Array);
-  return new Float32Array(tensor.data);
-}
-
-function feeds(tensors: readonly NamedTensor[], rename = (name: string) => name): OnnxTensors {
-  return Object.fromEntries(tensors.map((tensor) => [rename(tensor.name), tensor]));
-}
-
-/** Parameters and slots after the minibatches above, by one call of `epoch`. */
-async function byEpoch(graphs: TrainingGraphs, options: OnnxLoadOptions) {
-  await using session = await nodeOnnxRuntime.load(graphs.epoch, options);
-  const state = [...graphs.manifest.parameters, ...graphs.manifest.slots];
-  const outputs = await session.run({
-    ...feeds(state, initialName),
-    [dataName('x')]: { shape: [COUNT, 4], data: inputs },
-    [dataName(portNames.target)]: { shape: [COUNT, 2], data: targets },
-    [portNames.order]: { shape: [3, BATCH], data: BigInt64Array.from(order, BigInt) },
-    [portNames.rates]: { shape: [3], data: rates },
-  });
-  return {
-    losses: [...floats(outputs[portNames.losses])],
-    state: state.map((t) => ({ ...t, data: floats(outputs[finalName(t.name)]) })),
-  };
-}
-
-/** The same by calling `step` three times, the last time on a batch of two rows. */
-async function byStep(graphs: TrainingGraphs, options: OnnxLoadOptions) {
-  await using session = await nodeOnnxRuntime.load(graphs.step, options);
-  let state = [...graphs.manifest.parameters, ...graphs.manifest.slots];
-  const losses: number[] = [];
-  for (const [index, rate] of rates.entries()) {
-    const rows = order.slice(index * BATCH, (index + 1) * BATCH);
-    const real = rows.filter((row) => row >= 0).length;
-    const pick = (data: Float32Array, width: number) =>
-      Float32Array.from(
-        rows.flatMap((row) => [...data.subarray(Math.max(row, 0) * width).subarray(0, width)]),
-      );
-    const outputs = await session.run({
-      ...feeds(state),
-      x: { shape: [BATCH, 4], data: pick(inputs, 4) },
-      [portNames.target]: { shape: [BATCH, 2], data: pick(targets, 2) },
-      [portNames.weights]: {
-        shape: [BATCH],
-        data: Float32Array.from(rows, (row) => (row < 0 ? 0 : 1 / real)),
-      },
-      [portNames.rate]: { shape: [], data: Float32Array.of(rate) },
-    });
-    losses.push(...floats(outputs[portNames.loss]));
-    state = state.map((t) => ({ ...t, data: floats(outputs[nextName(t.name)]) }));
-  }
-  return { losses, state };
-}
+const minibatches: Minibatches = {
+  data: {
+    x: { shape: [COUNT, 4], data: inputs },
+    [portNames.target]: { shape: [COUNT, 2], data: targets },
+  },
+  order,
+  batch: BATCH,
+  rates,
+};
 
 describe('a compiled model', () => {
   const models = {
@@ -160,14 +117,11 @@ describe('a compiled model', () => {
       const title = `${kind}, optimisation ${graphOptimisation}`;
       it(`gives the same bits by epoch and by step: ${title}`, async () => {
         const graphs = compiled(mlp, { optimiser });
-        const epoch = await byEpoch(graphs, { graphOptimisation });
-        const step = await byStep(graphs, { graphOptimisation });
+        const epoch = await trainByEpoch(graphs, minibatches, { graphOptimisation });
+        const step = await trainBySteps(graphs, minibatches, { graphOptimisation });
         assert.deepEqual(epoch.losses, step.losses);
         assert.equal(digest(epoch.state), digest(step.state));
-        assert.notEqual(
-          digest(epoch.state),
-          digest([...graphs.manifest.parameters, ...graphs.manifest.slots]),
-        );
+        assert.notEqual(digest(epoch.state), digest(initialState(graphs)));
       });
     }
   }
@@ -177,7 +131,7 @@ describe('a compiled model', () => {
     await using session = await nodeOnnxRuntime.load(step);
     const run = async (rows: number, real: number) => {
       const outputs = await session.run({
-        ...feeds(manifest.parameters),
+        ...feedsOf(manifest.parameters),
         x: { shape: [rows, 4], data: inputs.slice(0, rows * 4) },
         [portNames.target]: { shape: [rows, 2], data: targets.slice(0, rows * 2) },
         [portNames.weights]: {
@@ -186,7 +140,7 @@ describe('a compiled model', () => {
         },
         [portNames.rate]: { shape: [], data: Float32Array.of(0.5) },
       });
-      return manifest.parameters.flatMap(({ name }) => [...floats(outputs[nextName(name)])]);
+      return manifest.parameters.flatMap(({ name }) => [...floatsOf(outputs[nextName(name)])]);
     };
     const padded = await run(6, 3);
     const short = await run(3, 3);
@@ -197,22 +151,13 @@ describe('a compiled model', () => {
 
   it('updates by Adam as published', async () => {
     const graphs = compiled(mlp, { optimiser: adam });
-    const trained = await byStep(graphs, {});
+    const trained = await trainBySteps(graphs, minibatches);
     await using session = await nodeOnnxRuntime.load(graphs.gradients);
     const expected = await adamReference(graphs.manifest.parameters, async (parameters, index) => {
       const rows = order.slice(index * BATCH, (index + 1) * BATCH).filter((row) => row >= 0);
-      const pick = (data: Float32Array, width: number) =>
-        Float32Array.from(rows.flatMap((row) => [...data.slice(row * width, (row + 1) * width)]));
-      const outputs = await session.run({
-        ...feeds(parameters),
-        x: { shape: [rows.length, 4], data: pick(inputs, 4) },
-        [portNames.target]: { shape: [rows.length, 2], data: pick(targets, 2) },
-        [portNames.weights]: {
-          shape: [rows.length],
-          data: new Float32Array(rows.length).fill(1 / rows.length),
-        },
-      });
-      return parameters.map(({ name }) => floats(outputs[gradientName(name)]));
+      const fed = { ...feedsOf(parameters), ...batchFeeds(minibatches.data, rows) };
+      const outputs = await session.run(fed);
+      return parameters.map(({ name }) => floatsOf(outputs[gradientName(name)]));
     });
     expected.forEach((values, p) => {
       values.forEach((value, i) => {
@@ -225,24 +170,24 @@ describe('a compiled model', () => {
     const { evaluate, predict, manifest } = compiled(mlp);
     await using evaluating = await nodeOnnxRuntime.load(evaluate);
     await using predicting = await nodeOnnxRuntime.load(predict);
-    const given = { ...feeds(manifest.parameters), x: { shape: [COUNT, 4], data: inputs } };
+    const given = { ...feedsOf(manifest.parameters), x: { shape: [COUNT, 4], data: inputs } };
     const outputs = await evaluating.run({
       ...given,
       [portNames.target]: { shape: [COUNT, 2], data: targets },
       [portNames.weights]: { shape: [COUNT], data: new Float32Array(COUNT).fill(1 / COUNT) },
     });
-    const predicted = floats((await predicting.run(given)).y);
+    const predicted = floatsOf((await predicting.run(given)).y);
     const errors = [...predicted].map((value, i) => value - targets[i]!);
     const mean = (values: number[]) => values.reduce((sum, v) => sum + v, 0) / values.length;
-    const [loss] = floats(outputs[portNames.loss]);
-    const [metric] = floats(outputs[portNames.metric]);
+    const [loss] = floatsOf(outputs[portNames.loss]);
+    const [metric] = floatsOf(outputs[portNames.metric]);
     assert.ok(Math.abs(loss! - mean(errors.map((e) => e * e))) < 1e-6);
     assert.ok(Math.abs(metric! - mean(errors.map(Math.abs))) < 1e-6);
   });
 
   it('is written back as a model that predicts the same', async () => {
     const graphs = compiled(mlp, { optimiser: adam });
-    const parameters = (await byEpoch(graphs, {})).state.slice(
+    const parameters = (await trainByEpoch(graphs, minibatches)).state.slice(
       0,
       graphs.manifest.parameters.length,
     );
@@ -252,13 +197,13 @@ describe('a compiled model', () => {
     await using original = await nodeOnnxRuntime.load(mlp);
     await using predict = await nodeOnnxRuntime.load(graphs.predict);
     const x = { shape: [COUNT, 4], data: inputs };
-    const expected = floats((await predict.run({ ...feeds(parameters), x })).y);
+    const expected = floatsOf((await predict.run({ ...feedsOf(parameters), x })).y);
     assert.deepEqual(ordinary.inputNames, ['x']);
     // Near, not equal: the runtime lays out weights that are constants in another way.
     const distance = (values: Float32Array) =>
       values.reduce((most, y, i) => Math.max(most, Math.abs(y - expected[i]!)), 0);
-    assert.ok(distance(floats((await ordinary.run({ x })).y)) < 1e-6);
-    assert.ok(distance(floats((await original.run({ x })).y)) > 1e-3);
+    assert.ok(distance(floatsOf((await ordinary.run({ x })).y)) < 1e-6);
+    assert.ok(distance(floatsOf((await original.run({ x })).y)) > 1e-3);
     assert.deepEqual(compiled(written.value).manifest.parameters, parameters);
   });
 
@@ -296,7 +241,7 @@ describe('a compiled model', () => {
     );
     await using session = await nodeOnnxRuntime.load(gradients);
     const outputs = await session.run({
-      ...feeds(manifest.parameters),
+      ...feedsOf(manifest.parameters),
       x: { shape: [COUNT, 4], data: inputs },
       [portNames.target]: { shape: [COUNT, 2], data: targets },
       [portNames.weights]: { shape: [COUNT], data: new Float32Array(COUNT).fill(1 / COUNT) },

@@ -4,7 +4,7 @@ import { ok, type Result } from '../basics/result.ts';
 import type { NamedTensor } from '../codec/tensor.ts';
 import { type ArtefactName, type ArtefactPorts, planArtefacts, planToBytes } from './artefacts.ts';
 import { differentiate, type TrainingOptions } from './differentiate.ts';
-import type { LossName } from './losses.ts';
+import { type LossOptions, lossMetrics, readLossOptions } from './losses.ts';
 import type { Port } from './model/shape.ts';
 import { readSourceGraph } from './model/source-graph.ts';
 import type { OptimiserOptions } from './optimisers.ts';
@@ -15,7 +15,9 @@ export interface TrainingManifest {
   /** SHA-256 of the model's bytes, in hex. */
   readonly modelDigest: string;
   readonly opset: number;
-  readonly loss: LossName;
+  readonly loss: LossOptions;
+  /** What `evaluate` gives beside the loss. */
+  readonly metric: (typeof lossMetrics)[LossOptions['kind']];
   readonly optimiser: OptimiserOptions;
   /** What trains, with initial values, in the model's order. */
   readonly parameters: readonly NamedTensor[];
@@ -26,6 +28,8 @@ export interface TrainingManifest {
   readonly inputs: readonly Port[];
   /** The output that is trained. */
   readonly output: Port;
+  /** What the loss compares it with. */
+  readonly target: Port;
   readonly artefacts: Readonly<Record<ArtefactName, ArtefactPorts>>;
 }
 
@@ -58,16 +62,19 @@ export function compileTraining(
     inputs: plans[name].inputs,
     outputs: plans[name].outputs,
   });
+  const loss = readLossOptions(options.loss);
   const manifest: TrainingManifest = {
     modelDigest: bytesToHex(sha256(modelBytes)),
     opset: source.opset,
-    loss: options.loss,
+    loss,
+    metric: lossMetrics[loss.kind],
     optimiser: options.optimiser,
     parameters,
     frozen: frozenParameters(source, parameters),
     slots,
     inputs: source.inputs,
     output,
+    target: training.target,
     artefacts: {
       gradients: portsOf('gradients'),
       step: portsOf('step'),

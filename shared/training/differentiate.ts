@@ -3,18 +3,21 @@ import type { NamedTensor } from '../codec/tensor.ts';
 import { gradientName, nextName, portNames } from './artefact-names.ts';
 import type { TrainingNodes } from './artefacts.ts';
 import { addBackwardPass } from './backward.ts';
-import { createGraphBuilder } from './graph-builder.ts';
-import { addLoss, type LossName } from './losses.ts';
+import { checkOptions } from './check-options.ts';
+import { createGraphBuilder, type GraphBuilder } from './graph-builder.ts';
+import { addLoss, type LossName, type LossOptions, readLossOptions, targetPort } from './losses.ts';
 import { type FloatType, isFloatType, shapeSize, tensorShape } from './model/onnx-tensor.ts';
 import type { Port, Shapes } from './model/shape.ts';
 import type { SourceGraph } from './model/source-graph.ts';
-import { addOptimiserStep, type OptimiserOptions } from './optimisers.ts';
+import { nameOutputs } from './name-outputs.ts';
 import { readParameters } from './parameters.ts';
+import { reluAfterPool } from './relu-after-pool.ts';
 import { refuse, type TrainingFailure } from './training-failure.ts';
+import { addUpdateStep, backwardSeed, type UpdateOptions } from './update-step.ts';
 
-export interface TrainingOptions {
-  readonly loss: LossName;
-  readonly optimiser: OptimiserOptions;
+export interface TrainingOptions extends UpdateOptions {
+  /** A name stands for that loss with its defaults. */
+  readonly loss: LossName | LossOptions;
   /** The model's output that is trained; the first one unless given. */
   readonly output?: string;
   /** Parameters that keep their values. */
@@ -40,13 +43,17 @@ export interface Differentiated {
 /**
  * Appends loss, backward pass and optimiser step to the model's nodes.
  *
- * Errors: `output-unsupported`, `shape-unknown`, `unknown-parameter`, `model-invalid`,
- * `unsupported-operator`, `no-trainable-parameter`.
+ * Errors: `option-invalid`, `output-unsupported`, `shape-unknown`, `unknown-parameter`,
+ * `model-invalid`, `unsupported-operator`, `no-trainable-parameter`.
  */
 export function differentiate(
-  source: SourceGraph,
+  model: SourceGraph,
   options: TrainingOptions,
 ): Result<Differentiated, TrainingFailure> {
+  const source = nameOutputs(reluAfterPool(model));
+  const lossOptions = readLossOptions(options.loss);
+  const checked = checkOptions(lossOptions, options);
+  if (!checked.ok) return checked;
   const shapes = knownShapes(source, options.shapes);
   const chosen = chooseOutput(source, { name: options.output, shapes });
   if (!chosen.ok) return chosen;
@@ -55,8 +62,11 @@ export function differentiate(
   const candidates = readParameters(source, { floatType: type, frozen: options.frozen ?? [] });
   if (!candidates.ok) return candidates;
 
+  const target = targetPort(lossOptions, output);
+  if (!target.ok) return target;
+
   const graph = createGraphBuilder(type);
-  const { loss, metric, gradient } = addLoss(graph, options.loss, {
+  const { loss, metric, gradient } = addLoss(graph, lossOptions, {
     prediction: name,
     target: portNames.target,
     weights: portNames.weights,
@@ -66,26 +76,18 @@ export function differentiate(
     source,
     shapes,
     parameters: candidates.value.map((tensor) => tensor.name),
-    output: { name, gradient },
+    output: { name, gradient: backwardSeed(graph, options, gradient) },
   });
   if (!backward.ok) return backward;
   const gradients = backward.value;
   const parameters = candidates.value.filter((tensor) => gradients.has(tensor.name));
-  if (parameters.length === 0) {
-    return refuse(
-      'no-trainable-parameter',
-      `the output ${name} depends on no float parameter that may train; thaw some, or export ` +
-        'the model with float weights as initialisers',
-    );
-  }
-  const { next, slots } = addOptimiserStep(graph, options.optimiser, {
+  if (parameters.length === 0) return nothingTrains(name);
+  const { next, slots, terms, noisy } = addUpdateStep(graph, options, {
+    source,
     parameters: parameters.map((tensor) => ({ ...tensor, gradient: gradients.get(tensor.name)! })),
-    rate: portNames.rate,
+    target: target.value,
   });
-  graph.publish(loss, portNames.loss);
-  graph.publish(metric, portNames.metric);
-  for (const [parameter, value] of gradients) graph.publish(value, gradientName(parameter));
-  for (const [state, value] of next) graph.publish(value, nextName(state));
+  publishAll(graph, { loss, metric, gradients, next });
   const { nodes, constants } = graph.finish();
   return ok({
     output,
@@ -98,9 +100,34 @@ export function differentiate(
       constants: new Map([...source.initialisers, ...constants]),
       parameters: parameters.map((tensor) => ({ name: tensor.name, type, shape: tensor.shape })),
       slots: slots.map((slot) => ({ name: slot.name, type, shape: slot.shape })),
-      target: { ...output, name: portNames.target },
+      target: target.value,
+      terms,
+      noisy,
     },
   });
+}
+
+function nothingTrains(output: string): Result<never, TrainingFailure> {
+  return refuse(
+    'no-trainable-parameter',
+    `the output ${output} depends on no float parameter that may train; thaw some, or export ` +
+      'the model with float weights as initialisers',
+  );
+}
+
+function publishAll(
+  graph: GraphBuilder,
+  values: {
+    readonly loss: string;
+    readonly metric: string;
+    readonly gradients: ReadonlyMap<string, string>;
+    readonly next: ReadonlyMap<string, string>;
+  },
+): void {
+  graph.publish(values.loss, portNames.loss);
+  graph.publish(values.metric, portNames.metric);
+  for (const [parameter, value] of values.gradients) graph.publish(value, gradientName(parameter));
+  for (const [state, value] of values.next) graph.publish(value, nextName(state));
 }
 
 /** What is known without a run, and what the caller learnt from one. */

@@ -1,6 +1,8 @@
+import { withoutUnneededOutputs } from './added-outputs.ts';
 import { GraphProto, ModelProto, type NodeProto, type TensorProto } from './model/onnx-proto.ts';
+import { emittedOpsetMin } from './model/raise-opset.ts';
 import type { Port } from './model/shape.ts';
-import { nodeReads, type SourceGraph } from './model/source-graph.ts';
+import { nodeReads, normalDomain, type SourceGraph } from './model/source-graph.ts';
 import { portToValueInfo } from './model/value-info.ts';
 
 /** A graph to be: all nodes there are, in order; those its outputs do not need are left out. */
@@ -18,7 +20,7 @@ export function planToGraph({ name, nodes, constants, inputs, outputs }: GraphPl
   const kept: NodeProto[] = [];
   for (const node of nodes.toReversed()) {
     if (!node.output.some((output) => needed.has(output))) continue;
-    kept.push(node);
+    kept.push(withoutUnneededOutputs(node, needed));
     for (const read of nodeReads(node)) needed.add(read);
   }
   for (const { name: fed } of inputs) needed.delete(fed);
@@ -33,6 +35,11 @@ export function planToGraph({ name, nodes, constants, inputs, outputs }: GraphPl
 
 /** A model around `graph` that reads operators as the source does. */
 export function graphToModel(graph: GraphProto, source: SourceGraph): ModelProto {
-  const { irVersion, opsetImport, functions } = source.model;
+  const { irVersion, functions } = source.model;
+  const opsetImport = source.model.opsetImport.map((entry) =>
+    normalDomain(entry.domain ?? '') === ''
+      ? { ...entry, version: Math.max(source.opset, emittedOpsetMin) }
+      : entry,
+  );
   return ModelProto.create({ irVersion, opsetImport, functions, producerName: 'diten', graph });
 }

@@ -92,3 +92,9 @@ export function createGraphBuilder(floatType: FloatType, prefix = RESERVED_PREFI
     },
   };
 }
+
+/** The same builder for a part of the model that calculates in another float type. */
+export function withFloatType(graph: GraphBuilder, floatType: FloatType): GraphBuilder {
+  if (floatType === graph.floatType) return graph;
+  return { ...graph, floatType, float: (value, type = floatType) => graph.float(value, type) };
+}

@@ -1,14 +1,4 @@
-import { type Random, seededRandom } from '../basics/seeded-random.ts';
-import {
-  dataType,
-  encodeModel,
-  GraphProto,
-  ModelProto,
-  NodeProto,
-  type TensorProto,
-} from './model/onnx-proto.ts';
-import { floatTensor, shapeSize } from './model/onnx-tensor.ts';
-import { portToValueInfo } from './model/value-info.ts';
+import { createModelDraft, glorotBound, heBound } from './model-draft.ts';
 
 export interface MlpOptions {
   readonly inputs: number;
@@ -20,10 +10,6 @@ export interface MlpOptions {
   readonly seed: number;
 }
 
-const OPSET = 21;
-const IR_VERSION = 10;
-const type = dataType.float32;
-
 /**
  * A multilayer perceptron as an ONNX model, ready to train: `x` float [batch, inputs] ->
  * `y` float [batch, outputs]. Weights are uniform, scaled by He et al. (arXiv 1502.01852, eq. 10)
@@ -32,48 +18,26 @@ const type = dataType.float32;
  */
 export function createMlpModel(options: MlpOptions): Uint8Array<ArrayBuffer> {
   const { inputs, hidden, outputs, activation = 'relu', seed } = options;
-  const random = seededRandom(seed);
-  const node: NodeProto[] = [];
-  const initializer: TensorProto[] = [];
+  const draft = createModelDraft(seed);
   let value = 'x';
   let width = inputs;
   [...hidden, outputs].forEach((nextWidth, index) => {
     const layer = `layer${index + 1}`;
     const isLast = index === hidden.length;
-    const fan = isLast || activation === 'tanh' ? width + nextWidth : width;
-    const bound = Math.sqrt(6 / fan);
-    initializer.push(
-      weights(`${layer}.weight`, [width, nextWidth], () => (2 * random() - 1) * bound),
-      weights(`${layer}.bias`, [nextWidth], () => 0),
-    );
     const sum = isLast ? 'y' : layer;
-    node.push(
-      operation('Gemm', [value, `${layer}.weight`, `${layer}.bias`], sum),
-      ...(isLast ? [] : [operation(operators[activation], [sum], `${layer}.${activation}`)]),
-    );
+    const isGlorot = isLast || activation === 'tanh';
+    const bound = isGlorot ? glorotBound(width, nextWidth) : heBound(width);
+    draft.dense(layer, { input: value, output: sum }, { from: width, to: nextWidth, bound });
     value = `${layer}.${activation}`;
     width = nextWidth;
+    if (isLast) return;
+    draft.node({ operator: operators[activation], inputs: [sum], outputs: [value] });
   });
-  const graph = GraphProto.create({
+  return draft.finish({
     name: 'mlp',
-    node,
-    initializer,
-    input: [portToValueInfo({ name: 'x', type, shape: [null, inputs] })],
-    output: [portToValueInfo({ name: 'y', type, shape: [null, outputs] })],
+    inputs: [{ name: 'x', shape: [null, inputs] }],
+    outputs: [{ name: 'y', shape: [null, outputs] }],
   });
-  const opsetImport = [{ domain: '', version: OPSET }];
-  return encodeModel(
-    ModelProto.create({ irVersion: IR_VERSION, opsetImport, producerName: 'diten', graph }),
-  );
 }
 
 const operators = { relu: 'Relu', tanh: 'Tanh' } as const;
-
-function weights(name: string, shape: readonly number[], next: Random): TensorProto {
-  const data = Float32Array.from({ length: shapeSize(shape) }, next);
-  return floatTensor(name, shape, { type, data });
-}
-
-function operation(opType: string, input: readonly string[], output: string): NodeProto {
-  return NodeProto.create({ name: output, opType, input: [...input], output: [output] });
-}

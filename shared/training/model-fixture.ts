@@ -12,11 +12,11 @@ import { type FloatType, floatTensor, shapeSize } from './model/onnx-tensor.ts';
 import type { Port } from './model/shape.ts';
 import { portToValueInfo } from './model/value-info.ts';
 
-/** A node of a test model: `['Gemm', ['x', 'w'], 'y', { transB: { int: 1 } }]`. */
+/** A node of a test model: `['Gemm', ['x', 'w'], 'y', { transB: { int: 1 } }]`; or `['y', 'z']`. */
 export type FixtureNode = readonly [
   operator: string,
   inputs: readonly string[],
-  output: string,
+  output: string | readonly string[],
   attributes?: Attributes,
   domain?: string,
 ];
@@ -36,11 +36,11 @@ export function buildModel(fixture: ModelFixture): Uint8Array<ArrayBuffer> {
     name: 'fixture',
     node: nodes.map(([opType, input, output, attributes = {}, domain = '']) =>
       NodeProto.create({
-        name: `make ${output}`,
+        name: `make ${[output].flat().join(' ')}`,
         opType,
         domain,
         input: [...input],
-        output: [output],
+        output: [output].flat(),
         attribute: attributesToProto(attributes),
       }),
     ),

@@ -18,6 +18,8 @@ export type TrainingFailureCode =
   | 'shape-unknown'
   /** Nothing in the model can be trained. */
   | 'no-trainable-parameter'
+  /** A number in the options makes no sense. */
+  | 'option-invalid'
   /** A name in the options is not one of the model's parameters. */
   | 'unknown-parameter'
   /** The output that is trained is not a float tensor with a row per example. */

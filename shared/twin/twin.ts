@@ -35,6 +35,7 @@ export type TwinInput =
       readonly nowMs: number;
     };
 
+/** The twin of a device that has not said anything yet. */
 export function newTwin(device: string): Twin {
   return {
     device,

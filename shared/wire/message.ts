@@ -4,6 +4,9 @@ import { decodeCbor, encodeCanonical, type Plain } from '../codec/canonical.ts';
 
 export type MessageFailure = Failure<'message-invalid'>;
 
+/** An issue may repeat what the peer wrote, however long: enough of it for a log line. */
+const REASON_LENGTH_MAX = 200;
+
 /** One kind of message: its bytes are CBOR, its first field the version. */
 export interface MessageCodec<T> {
   encode(message: T): Uint8Array;
@@ -20,7 +23,8 @@ export function messageCodec<T>(name: string, schema: z.ZodType<T>): MessageCode
       const parsed = schema.safeParse(decoded.value);
       if (parsed.success) return ok(parsed.data);
       const issue = parsed.error.issues[0]!;
-      return fail('message-invalid', `${name}: ${issue.path.join('.')}: ${issue.message}`);
+      const reason = `${issue.path.join('.')}: ${issue.message}`.slice(0, REASON_LENGTH_MAX);
+      return fail('message-invalid', `${name}: ${reason}`);
     },
   };
 }

@@ -67,9 +67,15 @@ describe('telemetry codec', () => {
     ['a first sequence that is not available', { ...good, available: 6 }],
     ['too many samples', { ...good, samples: new Array(501).fill([0, 0, 0, 0]) }],
     ['a sequence beyond counting', { ...good, first: 2 ** 60 }],
+    ['a first sequence the others cannot follow', { ...good, first: Number.MAX_SAFE_INTEGER }],
   ] as const) {
     it(`refuses ${name}`, () => assert.equal(refusal(document as Plain), 'message-invalid'));
   }
+
+  it('does not repeat at length what it refuses', () => {
+    const decoded = plainTelemetryCodec.decode(encodeCanonical({ ...good, ['x'.repeat(1e6)]: 1 }));
+    assert.ok(!decoded.ok && decoded.error.message.length < 300);
+  });
 
   it('refuses any bytes that are no message, without throwing', () => {
     const bytes = plainTelemetryCodec.encode({

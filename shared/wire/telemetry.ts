@@ -27,7 +27,11 @@ export interface CommittedMessage {
 /** The last millisecond a JavaScript date reaches (ECMA-262, 21.4.1.1). */
 const TIME_MS_MAX = 8.64e15;
 
-const sequenceSchema = z.int().min(1);
+/** Leaves room to count on from a message's first sequence: beyond 2^53 two numbers become one. */
+const sequenceSchema = z
+  .int()
+  .min(1)
+  .max(Number.MAX_SAFE_INTEGER - SAMPLES_PER_MESSAGE_MAX);
 
 const wireSchema = z.strictObject({
   v: z.literal(1),

@@ -12,6 +12,7 @@ export type Channel = (typeof channels)[number];
 
 const PREFIX = 'diten/v1';
 
+/** The topic of one channel of one device. */
 export function topicOf(group: string, device: string, channel: Channel): string {
   return `${PREFIX}/${group}/${device}/${channel}`;
 }

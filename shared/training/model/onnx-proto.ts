@@ -4,12 +4,21 @@ import { ok, type Result } from '../../basics/result.ts';
 import { refuse, type TrainingFailure } from '../training-failure.ts';
 
 /** The message classes of onnx.proto; the package is CommonJS, so they hang on its default. */
-export const { AttributeProto, GraphProto, ModelProto, NodeProto, TensorProto, ValueInfoProto } =
-  onnxProto.onnx;
+export const {
+  AttributeProto,
+  FunctionProto,
+  GraphProto,
+  ModelProto,
+  NodeProto,
+  TensorProto,
+  ValueInfoProto,
+} = onnxProto.onnx;
 export type AttributeProto = onnx.AttributeProto;
+export type FunctionProto = onnx.FunctionProto;
 export type GraphProto = onnx.GraphProto;
 export type ModelProto = onnx.ModelProto;
 export type NodeProto = onnx.NodeProto;
+export type SparseTensorProto = onnx.SparseTensorProto;
 export type TensorProto = onnx.TensorProto;
 export type ValueInfoProto = onnx.ValueInfoProto;
 

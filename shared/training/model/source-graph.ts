@@ -1,6 +1,7 @@
 import { ok, type Result } from '../../basics/result.ts';
 import { refuse, type TrainingFailure } from '../training-failure.ts';
 import { nodeSubgraphs, nodeTensors } from './attributes.ts';
+import { inlineFunctions } from './inline-functions.ts';
 import {
   decodeModel,
   type ModelProto,
@@ -9,7 +10,10 @@ import {
   type ValueInfoProto,
 } from './onnx-proto.ts';
 import { isExternal } from './onnx-tensor.ts';
+import { raiseNode } from './raise-opset.ts';
 import type { Port } from './shape.ts';
+import { separateInitialisers } from './shared-initialisers.ts';
+import { densify } from './sparse-initialisers.ts';
 import { valueInfoToPort } from './value-info.ts';
 
 /** The operator sets the rules are checked for; the runtime (1.30) takes no newer one. */
@@ -32,14 +36,19 @@ export interface SourceGraph {
 }
 
 /**
- * Decodes a model and checks what the compiler relies on.
+ * Decodes a model, inlines its functions, gives each parameter a tensor of its own, and checks what
+ * the compiler relies on.
  *
  * Errors: `model-too-large`, `not-onnx`, `model-invalid`, `opset-unsupported`, `external-data`.
  */
 export function readSourceGraph(bytes: Uint8Array): Result<SourceGraph, TrainingFailure> {
   const decoded = decodeModel(bytes);
   if (!decoded.ok) return decoded;
-  const model = decoded.value;
+  const inlined = inlineFunctions(decoded.value, bytes);
+  if (!inlined.ok) return inlined;
+  const densified = densify(inlined.value);
+  if (!densified.ok) return densified;
+  const model = separateInitialisers(densified.value);
   const opset = operatorSet(model, '');
   if (opset < opsetRange.oldest || opset > opsetRange.newest) {
     return refuse(
@@ -50,7 +59,8 @@ export function readSourceGraph(bytes: Uint8Array): Result<SourceGraph, Training
   }
   const tensors = (model.graph?.initializer ?? []) as TensorProto[];
   const initialisers = new Map(tensors.map((tensor) => [tensor.name, tensor]));
-  const nodes = (model.graph?.node ?? []) as NodeProto[];
+  const written = (model.graph?.node ?? []) as NodeProto[];
+  const nodes = written.map((node) => raiseNode(node, opset));
   const external = [...tensors, ...nodes.flatMap(nodeTensors)].find(isExternal);
   if (external !== undefined) {
     return refuse(

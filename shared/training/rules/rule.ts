@@ -27,6 +27,10 @@ interface OperatorRule {
   readonly opsets: { readonly oldest: number; readonly newest: number };
   /** The values whose shapes the rule asks for; none unless given. */
   readonly shapes?: (node: NodeProto) => readonly string[];
+  /** What of this node has no gradient here, such as `mode "cubic"`; the model is then refused. */
+  readonly refuses?: (context: RuleContext) => string | undefined;
+  /** How many of the outputs the gradient reads; the node makes them, needed otherwise or not. */
+  readonly outputs?: number;
 }
 
 /** Of an operator of whose outputs only the first is differentiable. */

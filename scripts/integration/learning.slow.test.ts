@@ -47,7 +47,7 @@ const { learning } = edgeConfigSchema.parse({
 assert.ok(learning);
 const task = createLearningTask(learning);
 
-async function startEdge(folder: string) {
+async function startEdge(folder: string, port = 0) {
   await using parts = new AsyncDisposableStack();
   const events = createEvents(log, clock);
   const twins = parts.use(new TwinStore(join(folder, 'twins.sqlite')));
@@ -58,7 +58,7 @@ async function startEdge(folder: string) {
   const access = deviceAccessRules(group);
   const limits = { payloadSizeBytesMax: 2 ** 20, clientsMax: 10 };
   const broker = parts.use(
-    await startBroker({ host: '127.0.0.1', port: 0, ...limits, access, events }),
+    await startBroker({ host: '127.0.0.1', port, ...limits, access, events }),
   );
   const versions = new VersionLog(ledger, { task, roundsKept: 1000 });
   const mqtt = broker.localClient();
@@ -168,6 +168,24 @@ describe('learning over MQTT', { timeout: 60_000 }, () => {
     assert.equal(edge.coordinator.state.round, newest.round + 1);
     assert.equal(edge.coordinator.state.base, newest.digest);
   });
+
+  for (const lost of [['models'], ['models', 'ledger', 'twins']]) {
+    it(`goes on with the same devices when its ${lost.join(', ')} are lost`, async () => {
+      const folder = mkdtempSync(join(root, 'edge-'));
+      await using devices = new AsyncDisposableStack();
+      let port: number;
+      {
+        await using edge = await startEdge(folder);
+        port = edge.port;
+        for (const name of ['mote-1', 'mote-2']) devices.use(await startDevice(name, port, 200));
+        await until(() => edge.versions.newestRounds().length >= 3);
+      }
+      for (const name of lost) rmSync(join(folder, `${name}.sqlite`));
+      await using edge = await startEdge(folder, port);
+      const { round } = edge.coordinator.state;
+      await until(() => edge.coordinator.state.round >= round + 2);
+    });
+  }
 
   it('holds a round without a device that is too poor in data, at its deadline', async () => {
     const folder = mkdtempSync(join(root, 'edge-'));

@@ -1,0 +1,25 @@
+import { type Command, InvalidArgumentError } from 'commander';
+
+/** Adds `diten bench ...` to the program. */
+export function addBenchCommands(program: Command): void {
+  const bench = program.command('bench').description('measure this machine');
+  bench
+    .command('training')
+    .description(
+      'training speed and memory: step by step, whole epochs, and PyTorch if there is one',
+    )
+    .option('--python <file>', 'a Python that has torch', 'python3')
+    .option('--models <name,...>', 'only these')
+    .option('--rounds <n>', 'turns each contender gets', wholeRounds, 7)
+    .option('--json <file>', 'write the report there')
+    .action(async (options) => {
+      const { benchTraining } = await import('./bench-training.ts');
+      process.exitCode = await benchTraining(options);
+    });
+}
+
+function wholeRounds(text: string): number {
+  const rounds = Number(text);
+  if (Number.isInteger(rounds) && rounds >= 1 && rounds <= 1000) return rounds;
+  throw new InvalidArgumentError('give whole rounds from 1 to 1000');
+}

@@ -1,0 +1,49 @@
+import { type Command, InvalidArgumentError } from 'commander';
+
+/** Adds `diten ledger ...` to the program; each action loads what it needs when it runs. */
+export function addLedgerCommands(program: Command): void {
+  const ledger = program.command('ledger').description('what the ledger rests on');
+
+  ledger
+    .command('simulate')
+    .description('run simulated networks of validators, with faults and attackers, from seeds')
+    .option('--seeds <n>', 'how many', wholeNumber, 200)
+    .option('--first-seed <n>', 'the first of them', wholeNumber, 1)
+    .option('--nodes <n>', 'validators (default: as the seed has it)', wholeNumber)
+    .option('--faults <names>', 'of these only, separated by commas')
+    .action(
+      async ({ faults, ...options }: { seeds: number; firstSeed: number; faults?: string }) => {
+        const { FAULTS, parseFaults } = await import('./simulation/simulation-plan.ts');
+        const { runSimulate } = await import('./simulation/simulate.ts');
+        const chosen = faults === undefined ? FAULTS : parseFaults(faults);
+        process.exitCode = runSimulate({ nodes: undefined, ...options, faults: chosen });
+      },
+    );
+
+  ledger
+    .command('replay-trace')
+    .description('follow traces of the specification (ITF, as JSON) and compare every state')
+    .argument('<files...>', 'the traces; .gz is unpacked')
+    .action(async (files: string[]) => {
+      const { runReplayTrace } = await import('./trace/replay-trace.ts');
+      process.exitCode = runReplayTrace(files);
+    });
+
+  ledger
+    .command('mutants')
+    .description('take rule after rule out of the consensus core and look whether it is noticed')
+    .option('--only <text>', 'those that hold this text', '')
+    .action(async ({ only }: { only: string }) => {
+      const { MUTANTS, runMutants } = await import('./mutants/run-mutants.ts');
+      const chosen = MUTANTS.filter(({ file, name }) => `${file} ${name}`.includes(only));
+      process.exitCode = await runMutants(chosen);
+    });
+}
+
+function wholeNumber(text: string): number {
+  const number = Number(text);
+  if (!Number.isInteger(number) || number < 1 || number > 2 ** 31) {
+    throw new InvalidArgumentError('give a whole number, 1 or more');
+  }
+  return number;
+}
