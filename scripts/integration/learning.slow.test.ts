@@ -6,6 +6,7 @@ import { after, describe, it } from 'node:test';
 import { Forecaster } from '#device-agent/learning/forecaster.ts';
 import { Learner } from '#device-agent/learning/learner.ts';
 import { openOutbox } from '#device-agent/outbox/outbox.ts';
+import { openCheckpointStore } from '#device-agent/training/checkpoint-store.ts';
 import { startTrainer } from '#device-agent/training/trainer.ts';
 import { deviceAccessRules } from '#edge-node/broker/access-rules.ts';
 import { startBroker } from '#edge-node/broker/broker.ts';
@@ -93,9 +94,10 @@ function announceFeatures(twins: TwinStore, device: string) {
 
 async function startDevice(device: string, port: number, readings: number) {
   await using parts = new AsyncDisposableStack();
+  const folder = mkdtempSync(join(root, 'device-'));
   const outbox = parts.use(
     openOutbox({
-      file: join(mkdtempSync(join(root, 'device-')), 'outbox.sqlite'),
+      file: join(folder, 'outbox.sqlite'),
       nowMs: 0,
       unacknowledgedMax: 100_000,
       acknowledgedKept: 1000,
@@ -121,9 +123,11 @@ async function startDevice(device: string, port: number, readings: number) {
       log,
     }),
   );
+  const checkpoints = parts.use(openCheckpointStore(join(folder, 'checkpoints.sqlite')));
   const trainer = parts.use(startTrainer());
   const forecaster = new Forecaster({ outbox, trainer, log, onScores: () => undefined });
-  parts.use(await Learner.start({ mqtt, group, device, outbox, trainer, forecaster, clock, log }));
+  const learner = { outbox, trainer, checkpoints, forecaster };
+  parts.use(await Learner.start({ mqtt, group, device, ...learner, clock, log }));
   const kept = parts.move();
   return {
     outbox,
