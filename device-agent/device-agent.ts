@@ -16,6 +16,7 @@ import { presenceBytes, watchPresence } from './presence.ts';
 import { startSampler } from './sensors/sampler.ts';
 import type { Reading, Sensor } from './sensors/sensor.ts';
 import { createSensors } from './sensors/sensor-config.ts';
+import { openCheckpointStore } from './training/checkpoint-store.ts';
 import { createTemperatureLimit } from './training/temperature-limit.ts';
 import { startTrainer, type TrainingBudget } from './training/trainer.ts';
 
@@ -63,9 +64,11 @@ export async function startDeviceAgent(
   );
   watchPresence({ mqtt, group, device, presence, clock, log, fail });
 
+  const checkpoints = parts.use(openCheckpointStore(folder.file('checkpoints.sqlite')));
   const trainer = parts.use(startTrainer({ budget: trainingBudget(config, outbox), clock }));
   const forecaster = new Forecaster({ outbox, trainer, log, onScores: () => publisher.notify() });
-  parts.use(await Learner.start({ mqtt, group, device, outbox, trainer, forecaster, clock, log }));
+  const learning = { outbox, trainer, checkpoints, forecaster };
+  parts.use(await Learner.start({ mqtt, group, device, ...learning, clock, log }));
   const sampler = startSampler({
     sensors,
     clock,

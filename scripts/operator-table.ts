@@ -6,12 +6,14 @@ import { ruleTable } from '#shared/training/rules/rule-table.ts';
 
 const ROOT = join(import.meta.dirname, '..');
 const TESTED = 'shared/training';
+const GOLDENS = `${TESTED}/goldens/operators`;
 
 export const operatorDocument = join(ROOT, 'docs/operators.md');
 
 /** The document as the rule table and the tests have it now. */
 export async function describeOperators(): Promise<string> {
   const tests = await readTests();
+  const goldens = readGoldens();
   const rows = [...ruleTable.entries()]
     .sort(([a], [b]) => (a < b ? -1 : 1))
     .map(([key, { operator, domain, opsets }]) => {
@@ -20,10 +22,11 @@ export async function describeOperators(): Promise<string> {
       const links = (ofFamily.length > 0 ? ofFamily : naming).map(
         ({ path }) => `[${path}](../${TESTED}/${path})`,
       );
-      const cells = [operator, domain || 'ai.onnx', `${opsets.oldest} to ${opsets.newest}`];
+      const range = `${opsets.oldest} to ${opsets.newest}`;
+      const cells = [operator, domain || 'ai.onnx', range, goldens.get(operator) ?? ''];
       return `| ${[...cells, links.join(', ')].join(' | ')} |`;
     });
-  return `${HEAD}\n| Operator | Domain | Opsets | Tests |\n|---|---|---|---|\n${rows.join('\n')}\n`;
+  return [HEAD, COLUMNS, '|---|---|---|---|---|', ...rows, ''].join('\n');
 }
 
 const HEAD = `# Operators
@@ -31,14 +34,31 @@ const HEAD = `# Operators
 Every operator that may stand between a parameter and the loss, ${ruleTable.size} of them. Any
 other is welcome elsewhere in a model. \`node scripts/operator-table.ts\` writes this page from the
 table of rules and from the tests that try all of an operator's family, or else name it; a test
-fails where the page is out of date.
+fails where the page is out of date. How many cases are held to gradients that PyTorch computed
+(by [goldens/operators.test.ts](../${TESTED}/goldens/operators.test.ts)) stands before them.
 `;
+
+const COLUMNS = '| Operator | Domain | Opsets | PyTorch | Tests |';
 
 interface TestFile {
   readonly path: string;
   readonly text: string;
   /** The operators of the families of rules that it tries as a whole. */
   readonly keys: ReadonlySet<string>;
+}
+
+/** A link to the goldens of each operator, with their number. */
+function readGoldens(): Map<string, string> {
+  const links = new Map<string, string>();
+  for (const file of readdirSync(join(ROOT, GOLDENS))) {
+    const cases = JSON.parse(readFileSync(join(ROOT, GOLDENS, file), 'utf8')) as {
+      operator: string;
+    }[];
+    for (const [operator, { length }] of Map.groupBy(cases, (golden) => golden.operator)) {
+      links.set(operator, `[${length}](../${GOLDENS}/${file})`);
+    }
+  }
+  return links;
 }
 
 async function readTests(): Promise<TestFile[]> {

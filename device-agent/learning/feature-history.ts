@@ -10,15 +10,17 @@ export interface FeatureReading {
 }
 
 /**
- * The device's own record for learning: the newest `count` readings in the outbox at which every
- * feature of the task was measured well, oldest first.
+ * The device's own record for learning: the newest `count` readings in the outbox, or of it up to
+ * the sequence `through`, at which every feature of the task was measured well, oldest first.
  */
 export function recallFeatures(
   outbox: Outbox,
   { features }: Pick<TaskDefinition, 'features'>,
-  count: number,
+  { count, through }: { readonly count: number; readonly through?: number },
 ): FeatureReading[] {
-  const [first, ...others] = features.map(({ property }) => outbox.newestOf(property, count));
+  const [first, ...others] = features.map(({ property }) =>
+    outbox.newestOf(property, count, through),
+  );
   const valuesByTime = others.map(
     (samples) => new Map(samples.map((sample) => [sample.timeMs, sample])),
   );

@@ -42,7 +42,7 @@ export class Forecaster {
   setTask(task: TaskDefinition): void {
     this.#task = task;
     this.#hasModel = false;
-    this.#readings = recallFeatures(this.#outbox, task, task.window);
+    this.#readings = recallFeatures(this.#outbox, task, { count: task.window });
   }
 
   /** The trainer has a model in use. */

@@ -16,6 +16,7 @@ import {
 import type { MessageCodec } from '#shared/wire/message.ts';
 import { topicOf } from '#shared/wire/topics.ts';
 import type { Outbox } from '../outbox/outbox.ts';
+import type { CheckpointStore } from '../training/checkpoint-store.ts';
 import type { Trainer } from '../training/trainer.ts';
 import { recallFeatures } from './feature-history.ts';
 import type { Forecaster } from './forecaster.ts';
@@ -31,6 +32,8 @@ export interface LearnerOptions {
   readonly device: string;
   readonly outbox: Outbox;
   readonly trainer: Trainer;
+  /** Where a round that is being learned survives the process. */
+  readonly checkpoints: CheckpointStore;
   readonly forecaster: Forecaster;
   readonly clock: Clock;
   readonly log: Log;
@@ -46,7 +49,9 @@ interface ModelVersion {
 
 /**
  * Takes part in learning rounds: holds the task and the newest model version, learns from the
- * outbox's record when a round is announced, and sends the update. Raw samples stay here.
+ * outbox's record when a round is announced, and sends the update. Raw samples stay here. A round
+ * that was being learned when the process died goes on from its checkpoint, with the windows it
+ * began with; where the outbox no longer has all of them it begins anew, with those it has.
  */
 export class Learner implements Disposable {
   readonly #options: LearnerOptions;
@@ -196,23 +201,36 @@ export class Learner implements Disposable {
     model: ModelVersion,
     { round }: RoundMessage,
   ): Promise<Uint8Array | undefined> {
-    const { outbox, trainer, log } = this.#options;
-    const readings = recallFeatures(outbox, definition, definition.readings);
+    const { outbox, trainer, checkpoints, log } = this.#options;
+    // Of another task, round or base than this one nothing is ever gone on with.
+    const name = `${task}/${round}/${model.digest}`;
+    checkpoints.keepOnly(name);
+    const through = checkpoints.dataEndOf(name) ?? outbox.counts().produced;
+    const slot = checkpoints.slot(name, through);
+    const readings = recallFeatures(outbox, definition, { count: definition.readings, through });
     const windows = trainingWindows(
       definition,
       readings.map(({ vector }) => vector),
     );
-    if (windows.count < WINDOWS_MIN) return undefined;
+    if (windows.count < WINDOWS_MIN) {
+      slot.clear();
+      return undefined;
+    }
     const { batchSize, localEpochs, learningRate } = definition;
-    const trained = await trainer.train({
-      parameters: model.parameters,
-      ...windows,
-      batchSize,
-      epochs: localEpochs,
-      learningRate,
-      seed: round,
-    });
+    const trained = await trainer.train(
+      {
+        parameters: model.parameters,
+        ...windows,
+        batchSize,
+        epochs: localEpochs,
+        learningRate,
+        seed: round,
+      },
+      { checkpoints: slot },
+    );
     if (!trained.ok || trained.value.outcome !== 'completed') {
+      // What led nowhere is not gone on with; a stopping agent goes on when it is back.
+      if (!trained.ok || trained.value.outcome === 'diverged') slot.clear();
       log.warn({ round, ...(trained.ok ? trained.value : trained.error) }, 'round not learned');
       return undefined;
     }

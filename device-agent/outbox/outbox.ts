@@ -45,8 +45,11 @@ export interface Outbox extends Disposable {
   following(afterSequence: number, countMax: number): Sample[];
   /** How many samples of one property were ever appended. */
   producedOf(property: string): number;
-  /** The newest samples of one property, oldest first, acknowledged or not. */
-  newestOf(property: string, count: number): Sample[];
+  /**
+   * The newest samples of one property, oldest first, acknowledged or not; up to the sequence
+   * `through` where it is given.
+   */
+  newestOf(property: string, count: number, through?: number): Sample[];
 }
 
 interface SampleRow {
@@ -135,8 +138,8 @@ class SqliteOutbox implements Outbox {
     return row?.produced ?? 0;
   }
 
-  newestOf(property: string, count: number): Sample[] {
-    const rows = this.#statements.newestOf.all(property, count) as SampleRow[];
+  newestOf(property: string, count: number, through = Number.MAX_SAFE_INTEGER): Sample[] {
+    const rows = this.#statements.newestOf.all(property, through, count) as SampleRow[];
     return rows.reverse().map(rowToSample);
   }
 
@@ -194,7 +197,7 @@ function prepare(database: Database) {
     removeThrough: database.prepare('DELETE FROM samples WHERE sequence <= ?'),
     following: database.prepare(`${columns} WHERE sequence > ? ORDER BY sequence LIMIT ?`),
     newestOf: database.prepare(
-      `${columns} WHERE properties.name = ? ORDER BY sequence DESC LIMIT ?`,
+      `${columns} WHERE properties.name = ? AND sequence <= ? ORDER BY sequence DESC LIMIT ?`,
     ),
   };
 }

@@ -7,6 +7,7 @@ import { shapeSize } from '#shared/training/model/onnx-tensor.ts';
 import type { Port } from '#shared/training/model/shape.ts';
 import { matchParameters } from '#shared/training/parameters.ts';
 import type { TrainingFailure } from '#shared/training/training-failure.ts';
+import { NOISE_SEED_BYTES } from './gaussian-noise.ts';
 import type { TrainingRun } from './training-run.ts';
 
 export type RunFailure =
@@ -89,11 +90,12 @@ function checkClasses(
 
 /** Whether what goes onto the gradients is what the task was defined with. */
 function checkTerms(manifest: TrainingManifest, run: TrainingRun): Result<undefined, RunFailure> {
-  const { proximalStrength, correction } = run;
+  const { proximalStrength, correction, noise } = run;
   const taken = new Set(manifest.artefacts.step.inputs.map(({ name }) => name));
   const terms = {
     proximalStrength: [taken.has(portNames.proximal), proximalStrength !== undefined],
     correction: [taken.has(correctionName(manifest.parameters[0]!.name)), correction !== undefined],
+    noise: [manifest.exampleClipping?.noise ?? false, noise !== undefined],
   } as const;
   for (const [name, [isTaken, isGiven]] of Object.entries(terms)) {
     if (isTaken && !isGiven) return invalid(`${name} is missing; the task is defined to take it`);
@@ -101,6 +103,12 @@ function checkTerms(manifest: TrainingManifest, run: TrainingRun): Result<undefi
   }
   if (proximalStrength !== undefined && !Number.isFinite(proximalStrength)) {
     return invalid(`proximalStrength is ${proximalStrength}; give a number`);
+  }
+  if (noise !== undefined && !(Number.isFinite(noise.multiplier) && noise.multiplier >= 0)) {
+    return invalid(`the noise multiplier is ${noise.multiplier}; give a number of 0 or more`);
+  }
+  if (noise !== undefined && noise.seed.length !== NOISE_SEED_BYTES) {
+    return invalid(`the noise seed has ${noise.seed.length} bytes; give ${NOISE_SEED_BYTES}`);
   }
   const matched = matchParameters(manifest.parameters, correction ?? manifest.parameters);
   return matched.ok ? ok(undefined) : matched;

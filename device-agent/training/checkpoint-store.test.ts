@@ -40,11 +40,22 @@ describe('the checkpoint store', () => {
     assert.equal(store.slot('other').load()?.run, 'cd34');
   });
 
+  it('knows where the data of a run end, and forgets other runs when told', () => {
+    using store = openCheckpointStore(join(root, 'ends.sqlite'));
+    assert.equal(store.dataEndOf('new'), undefined);
+    store.slot('old', 11).save(checkpoint);
+    store.slot('new', 12).save(checkpoint);
+    assert.equal(store.dataEndOf('new'), 12);
+    store.keepOnly('new');
+    assert.equal(store.slot('old').load(), undefined);
+    assert.deepEqual(store.slot('new').load(), checkpoint);
+  });
+
   it('has none where the state in it is damaged', () => {
     const file = join(root, 'damaged.sqlite');
     using store = openCheckpointStore(file);
     store.slot('round').save(checkpoint);
-    const other = openDatabase(file, { name: 'the same file', migrations: [''] });
+    const other = openDatabase(file, { name: 'the same file', migrations: ['', ''] });
     other.exec(`UPDATE checkpoints SET state = x'00ff'`);
     other.close();
     assert.equal(store.slot('round').load(), undefined);

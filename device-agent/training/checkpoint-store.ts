@@ -12,7 +12,15 @@ export interface CheckpointSlot {
 }
 
 export interface CheckpointStore extends Disposable {
-  slot(name: string): CheckpointSlot;
+  /** `dataEnd` is kept with the slot's checkpoint: see {@link dataEndOf}. */
+  slot(name: string, dataEnd?: number): CheckpointSlot;
+  /**
+   * Where the data of the run in that slot end, in the caller's own terms, so that the same data
+   * can be taken again; `undefined` where it holds no checkpoint.
+   */
+  dataEndOf(name: string): number | undefined;
+  /** Forgets the checkpoints of all other slots. */
+  keepOnly(name: string): void;
 }
 
 const schema: DatabaseSchema = {
@@ -26,6 +34,7 @@ const schema: DatabaseSchema = {
        epoch_losses BLOB NOT NULL,
        state BLOB NOT NULL
      ) STRICT;`,
+    'ALTER TABLE checkpoints ADD COLUMN data_end INTEGER NOT NULL DEFAULT 0;',
   ],
 };
 
@@ -44,24 +53,33 @@ export function openCheckpointStore(file: string): CheckpointStore {
     'SELECT run, steps, open_loss, epoch_losses, state FROM checkpoints WHERE slot = ?',
   );
   const replace = database.prepare(
-    `INSERT OR REPLACE INTO checkpoints (slot, run, steps, open_loss, epoch_losses, state)
-     VALUES (?, ?, ?, ?, ?, ?)`,
+    `INSERT OR REPLACE INTO checkpoints
+       (slot, run, steps, open_loss, epoch_losses, state, data_end)
+     VALUES (?, ?, ?, ?, ?, ?, ?)`,
   );
   const remove = database.prepare('DELETE FROM checkpoints WHERE slot = ?');
+  const removeOthers = database.prepare('DELETE FROM checkpoints WHERE slot <> ?');
+  const selectEnd = database.prepare<[string], { data_end: number }>(
+    'SELECT data_end FROM checkpoints WHERE slot = ?',
+  );
   return {
-    slot: (name) => ({
+    slot: (name, dataEnd = 0) => ({
       load() {
         const row = select.get(name);
         return row === undefined ? undefined : rowToCheckpoint(row);
       },
       save({ run, steps, openLoss, epochLosses, state }) {
         const losses = new Uint8Array(Float64Array.from(epochLosses).buffer);
-        replace.run(name, run, steps, openLoss, losses, encodeTensors(state));
+        replace.run(name, run, steps, openLoss, losses, encodeTensors(state), dataEnd);
       },
       clear() {
         remove.run(name);
       },
     }),
+    dataEndOf: (name) => selectEnd.get(name)?.data_end,
+    keepOnly(name) {
+      removeOthers.run(name);
+    },
     [Symbol.dispose]: () => {
       database.close();
     },

@@ -157,11 +157,18 @@ function holdUnless(
   return { [Symbol.dispose]: () => cancel() };
 }
 
+/**
+ * Of JavaScript's young objects: the worker makes few, the runtime calculates outside. The usual
+ * 48 MB took 9 to 14 MB more memory with an MLP of 160,000 parameters, and no less time.
+ */
+const YOUNG_SIZE_MB_MAX = 2;
+
 function createTrainerWorker(options: TrainerWorkerOptions): Worker {
   disableOnnxTelemetry();
   return new Worker(new URL('./trainer-worker.ts', import.meta.url), {
     name: 'trainer',
     workerData: options,
+    resourceLimits: { maxYoungGenerationSizeMb: YOUNG_SIZE_MB_MAX },
   });
 }
 

@@ -14,12 +14,14 @@ import {
 } from '#shared/training/artefact-names.ts';
 import { matchParameters } from '#shared/training/parameters.ts';
 import { checkRun } from './check-run.ts';
+import { createNoiseFeeds, type RunNoise } from './run-noise.ts';
 import type { TrainingPace } from './training-pace.ts';
 import { planTraining, type TrainingPosition, type TrainingSchedule } from './training-plan.ts';
 import { rowsShape, type TrainerFailure, type TrainingTask } from './training-task.ts';
 
 /** One piece of local training; the optimiser starts afresh. */
 export interface TrainingRun extends TrainingSchedule {
+  /** Those of the task's description: running statistics among them. */
   readonly parameters: readonly NamedTensor[];
   /** [count, inputSize] */
   readonly inputs: Float32Array<ArrayBuffer>;
@@ -30,6 +32,8 @@ export interface TrainingRun extends TrainingSchedule {
   readonly proximalStrength?: number;
   /** What a task with a correction adds to each gradient, in the parameters' names and shapes. */
   readonly correction?: readonly NamedTensor[];
+  /** What a task with noise on clipped gradients takes. */
+  readonly noise?: RunNoise;
 }
 
 export interface TrainingOutcome {
@@ -58,7 +62,7 @@ export interface TrainingProgress {
 export interface TrainingCheckpoint extends TrainingPosition {
   /** SHA-256 of the task and everything in the run, in hex: no other run can go on from here. */
   readonly run: string;
-  /** Parameters, then what the optimiser carries along. */
+  /** Parameters, running statistics, then what the optimiser carries along. */
   readonly state: readonly NamedTensor[];
 }
 
@@ -87,7 +91,7 @@ export async function runTraining(
   control: TrainingControl,
 ): Promise<Result<TrainingOutcome, TrainerFailure>> {
   const { manifest } = task;
-  const matched = matchParameters(manifest.parameters, run.parameters);
+  const matched = matchParameters(task.description.parameters, run.parameters);
   if (!matched.ok) return matched;
   const checked = checkRun(manifest, run);
   if (!checked.ok) return checked;
@@ -96,7 +100,10 @@ export async function runTraining(
   const digest = checkpoints === undefined ? '' : runDigest(task, run);
   const last = checkpoints?.last?.run === digest ? checkpoints.last : undefined;
   const plan = planTraining(run, last);
-  const fixed = { ...dataFeeds(task, run), ...termFeeds(matched.value, run) };
+  const ofGradient = matched.value.slice(0, manifest.parameters.length);
+  const fixed = { ...dataFeeds(task, run), ...termFeeds(ofGradient, run) };
+  const noise = createNoiseFeeds(manifest, run.noise);
+  const chunkSteps = Math.min(control.chunkSteps, noise?.stepsMax ?? control.chunkSteps);
   let state: readonly NamedTensor[] = last?.state ?? [...matched.value, ...manifest.slots];
   let { steps } = plan.position();
   let savedMs = clock.monotonicMs();
@@ -106,7 +113,7 @@ export async function runTraining(
     checkpoints?.save({ run: digest, state, ...plan.position() });
   };
   const finish = (outcome: TrainingOutcome['outcome']) => {
-    const parameters = state.slice(0, manifest.parameters.length);
+    const parameters = state.slice(0, matched.value.length);
     const losses = plan.position().epochLosses;
     return ok({ outcome, parameters, losses, steps, batchSize: plan.batchSize });
   };
@@ -118,8 +125,9 @@ export async function runTraining(
       return finish('cancelled');
     }
     const startMs = clock.monotonicMs();
-    const order = plan.takeOrder(Math.min(control.chunkSteps, plan.stepsTotal - steps));
-    const chunk = await runChunk(task, { state, fixed, order }, run.learningRate);
+    const order = plan.takeOrder(Math.min(chunkSteps, plan.stepsTotal - steps));
+    const varying = noise === undefined ? fixed : { ...fixed, ...noise.of(order, steps) };
+    const chunk = await runChunk(task, { state, others: varying, order }, run.learningRate);
     if (!allFinite(chunk.losses) || !chunk.state.every((tensor) => allFinite(tensor.data))) {
       return finish('diverged');
     }
@@ -136,32 +144,33 @@ export async function runTraining(
 
 /** SHA-256 of what decides the outcome of a run, in hex. */
 function runDigest(task: TrainingTask, run: TrainingRun): string {
-  const { parameters, inputs, targets, correction = [], ...numbers } = run;
+  const { parameters, inputs, targets, correction = [], noise, ...numbers } = run;
   const { count, batchSize, epochs, seed, learningRate, proximalStrength = null } = numbers;
   const hash = createHash('sha256').update(task.epochDigest);
   hash.update(JSON.stringify([count, batchSize, epochs, seed, learningRate, proximalStrength]));
+  if (noise) hash.update(JSON.stringify([noise.multiplier])).update(noise.seed);
   for (const tensors of [parameters, correction]) hash.update(encodeTensors(tensors));
   return hash.update(inputs).update(targets).digest('hex');
 }
 
 interface Chunk {
-  /** Parameters, then slots. */
+  /** Parameters, running statistics, slots. */
   readonly state: readonly NamedTensor[];
-  /** What is the same in all chunks. */
-  readonly fixed: OnnxTensors;
+  /** All other inputs. */
+  readonly others: OnnxTensors;
   /** [steps, batchSize] */
   readonly order: OnnxTensor;
 }
 
 async function runChunk(
   task: TrainingTask,
-  { state, fixed, order }: Chunk,
+  { state, others, order }: Chunk,
   learningRate: number,
 ): Promise<{ losses: Float32Array; state: NamedTensor[] }> {
   const steps = order.shape[0]!;
   const outputs = await task.epoch.run({
     ...namedFeeds(state, initialName),
-    ...fixed,
+    ...others,
     [portNames.order]: order,
     [portNames.rates]: { shape: [steps], data: new Float32Array(steps).fill(learningRate) },
   });

@@ -26,7 +26,10 @@ export interface TrainingTaskSpec extends Omit<TrainingOptions, 'shapes'> {
 export interface TrainingTaskDescription {
   /** SHA-256 of the model's bytes, in hex. */
   readonly modelDigest: string;
-  /** The parameters as they stand in the model: names, order and shapes of all others. */
+  /**
+   * What training changes, as it stands in the model: the parameters, then the running statistics
+   * of batch normalisation. Names, order and shapes of all that is given and taken.
+   */
   readonly parameters: readonly NamedTensor[];
   /** Values in one example's input, and in its output. */
   readonly inputSize: number;
@@ -75,7 +78,8 @@ export async function openTrainingTask(
         'fixed size but for the batch; export it so',
     );
   }
-  const { modelDigest, parameters, target } = manifest;
+  const { modelDigest, target } = manifest;
+  const parameters = [...manifest.parameters, ...manifest.statistics];
   const description = { modelDigest, parameters, inputSize, outputSize, target };
   return ok({
     ...createTask(description, manifest, {
@@ -105,13 +109,13 @@ function createTask(
   sessions: { readonly epoch: OnnxSession; readonly predict: OnnxSession },
 ): Omit<TrainingTask, 'epochDigest'> {
   const input = manifest.inputs[0]!;
-  let parameterFeeds = namedFeeds(manifest.parameters);
+  let parameterFeeds = namedFeeds(description.parameters);
   return {
     description,
     manifest,
     epoch: sessions.epoch,
     useParameters(parameters) {
-      const matched = matchParameters(manifest.parameters, parameters);
+      const matched = matchParameters(description.parameters, parameters);
       if (!matched.ok) return matched;
       parameterFeeds = namedFeeds(matched.value);
       return ok(undefined);

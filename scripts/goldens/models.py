@@ -133,6 +133,25 @@ class Products(nn.Module):
         return torch.softmax(torch.einsum("...o,oj->...j", y, self.scale), 1)
 
 
+class Scales(nn.Module):
+    """Parameters of one value among constants of one value."""
+
+    def __init__(self):
+        super().__init__()
+        self.scale = nn.Parameter(torch.zeros(1))
+        self.level = nn.Parameter(torch.zeros(()))
+        self.qkv = nn.Linear(4, 12)
+        self.slope = nn.PReLU()
+        self.out = nn.Linear(4, 1)
+        self.register_buffer("offset", torch.zeros(1))
+
+    def forward(self, x):
+        heads = self.qkv(x * self.scale + self.level - self.offset).unflatten(-1, (3, 2, 2))
+        mixed = F.scaled_dot_product_attention(*heads.permute(2, 0, 3, 1, 4).unbind(0))
+        x = self.slope(mixed.transpose(1, 2).flatten(2) * 3.5 - 0.5)
+        return self.out(x * torch.tensor([2.5])).mean(1)
+
+
 class Recurrent(nn.Module):
     def __init__(self, kind, directions, layers=1):
         super().__init__()
@@ -157,7 +176,25 @@ def fill(model, seed):
     return model
 
 
-def export(model, x, opset, torchscript):
+# What the exporter notes of each initialiser.
+NOTES = [
+    "pkg.torch.export.graph_signature.InputSpec.kind",
+    "pkg.onnxscript.optimizer.folded_from",
+]
+
+
+def noted(proto):
+    """The value infos of initialisers, with nothing but these notes."""
+    names = {tensor.name for tensor in proto.graph.initializer}
+    for info in proto.graph.value_info:
+        if info.name not in names:
+            continue
+        kept = onnx.ValueInfoProto(name=info.name, type=info.type)
+        kept.metadata_props.extend(note for note in info.metadata_props if note.key in NOTES)
+        yield kept
+
+
+def export(model, x, opset, torchscript=False, notes=False):
     names = {"input_names": ["x"], "output_names": ["y"], "opset_version": opset}
     if torchscript:
         modes = torch.onnx.TrainingMode
@@ -179,10 +216,12 @@ def export(model, x, opset, torchscript):
             model, (x,), dynamo=True, dynamic_shapes=({0: batch},), verbose=False, **names
         )
         proto = program.model_proto
+    infos = list(noted(proto)) if notes else []
     for part in [proto, proto.graph, *proto.graph.node, *proto.graph.input, *proto.graph.output]:
         for field in ["doc_string", "metadata_props"]:
             part.ClearField(field)
     proto.graph.ClearField("value_info")
+    proto.graph.value_info.extend(infos)
     for number, node in enumerate(proto.graph.node):
         node.name = f"{node.op_type}_{number}"
     return proto
@@ -194,6 +233,8 @@ def layouts(model):
         yield [name], lambda a: a
         if value.ndim == 2:
             yield [name], lambda a: a.T
+        if value.ndim == 1:
+            yield [name], lambda a: a[None, None]
     for prefix, module in model.named_modules():
         if type(module) not in GATES:
             continue
@@ -221,11 +262,11 @@ def packed(array):
     return {"shape": list(array.shape), "data": data}
 
 
-def golden(name, model, shape, loss="mse", *, opset, torchscript=False, train=False, folder):
+def golden(name, model, shape, loss="mse", *, train=False, folder, **options):
     seed = sum(map(ord, name))
     model = fill(model, seed).train(train)
     x = torch.rand(ROWS, *shape, generator=torch.Generator().manual_seed(seed + 1)) * 2 - 1
-    proto = export(model, x[:2], opset, torchscript)
+    proto = export(model, x[:2], **options)
 
     model = model.double()
     y = model(x.double())
@@ -278,6 +319,7 @@ def main(folder):
     write("block-opset18", Block(), [5, 4], opset=18)
     write("encoder", Encoder(), [5, 3], opset=17, torchscript=True)
     write("products", Products(), [4, 3], opset=18)
+    write("scales", Scales(), [5, 4], opset=18, notes=True)
     write("lstm", Recurrent(nn.LSTM, 1), [4, 2], opset=18)
     write("lstm-two-ways", Recurrent(nn.LSTM, 2, 2), [4, 2], opset=14, torchscript=True)
     write("gru", Recurrent(nn.GRU, 1), [4, 2], opset=20)

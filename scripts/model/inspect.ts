@@ -44,10 +44,10 @@ function print(file: string, inspection: ModelInspection): void {
   section(
     `parameters: ${count('trains')} of ${count()} values train` +
       (constants === 0 ? '' : `, and ${constants} constants`),
-    floats.map(({ name, type, shape, state }) => [
+    floats.map(({ name, type, shape, state, isSuspect }) => [
       name,
       `${typeName(type)} [${shape.join(', ')}]`,
-      stateTexts[state],
+      isSuspect ? `trains, but looks like a constant: --freeze ${name}` : stateTexts[state],
     ]),
   );
   section(
@@ -71,6 +71,7 @@ const stateTexts = {
   trains: 'trains',
   blocked: 'is blocked, see below',
   unused: 'does not reach the output',
+  carried: 'is a running statistic: training carries it along',
   fixed: 'is a constant',
 } as const;
 

@@ -2,8 +2,11 @@ import { openCheckpointStore } from '#device-agent/training/checkpoint-store.ts'
 import { startTrainer } from '#device-agent/training/trainer.ts';
 import type { TrainingOutcome } from '#device-agent/training/training-run.ts';
 import { exitCode, ProgramError } from '#runtime/process/program-error.ts';
+import { forInference, usesBatchStatistics } from '#shared/training/batch-statistics.ts';
+import { suspectParameters } from '#shared/training/inspect-model.ts';
 import type { LossName } from '#shared/training/losses.ts';
-import { readSourceGraph } from '#shared/training/model/source-graph.ts';
+import { encodeModel } from '#shared/training/model/onnx-proto.ts';
+import { readSourceGraph, type SourceGraph } from '#shared/training/model/source-graph.ts';
 import type { OptimiserName } from '#shared/training/optimisers.ts';
 import { replaceParameters } from '#shared/training/parameters.ts';
 import { type RowCondition, readColumns } from './columns.ts';
@@ -49,16 +52,21 @@ export async function train(file: string, options: TrainOptions): Promise<number
   const examples = createExamples(columns, { features, targets, window, horizon });
   const split = splitExamples(examples, options);
   const prepared = prepareTraining(model, { file, examples, training: split.training, options });
-  for (const note of prepared.notes) console.log(note);
+  const given = unwrap(readSourceGraph(model), file);
+  const constants = [...given.roles].flatMap(([name, role]) => (role === 'constant' ? name : []));
+  const frozen = [...new Set([...options.freeze, ...constants])];
+  for (const note of [...prepared.notes, ...modelNotes(model, { given, frozen, options })]) {
+    console.log(note);
+  }
   console.log(
     `${file}: trains on ${split.training.length} examples of ${options.data}, ` +
       `${split.heldOut.length} held out`,
   );
-  const outcome = await runTraining(prepared, { file, options });
-  const source = unwrap(readSourceGraph(prepared.standardised), file);
+  const outcome = await runTraining(prepared, { file, options: { ...options, freeze: frozen } });
+  const source = forInference(unwrap(readSourceGraph(prepared.standardised), file));
   const trained = replaceParameters(source, outcome.parameters);
   const comparison = await compareOnHeldOut(
-    { before: model, after: trained },
+    { before: encodeModel(forInference(given).model), after: trained },
     { loss: options.loss, examples, split, layout: prepared.layout, file },
   );
   writeOutputFile(options.output, trained);
@@ -72,6 +80,22 @@ export async function train(file: string, options: TrainOptions): Promise<number
     writeOutputFile(options.json, `${JSON.stringify({ ...report, ...comparison }, null, 2)}\n`);
   }
   return outcome.outcome === 'cancelled' ? exitCode.failed : exitCode.ok;
+}
+
+/** What of the model itself the person should know. */
+function modelNotes(
+  model: Uint8Array,
+  { given, frozen, options }: { given: SourceGraph; frozen: string[]; options: TrainOptions },
+): string[] {
+  const notes = suspectParameters(model, { frozen }).map(
+    (name) => `WARNING: ${name} trains, but looks like a constant: --freeze ${name} keeps it`,
+  );
+  if (given.nodes.some(usesBatchStatistics)) {
+    notes.push(
+      `batch normalisation trains by batches; ${options.output} goes by its running statistics`,
+    );
+  }
+  return notes;
 }
 
 async function runTraining(

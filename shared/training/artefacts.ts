@@ -28,8 +28,12 @@ export interface TrainingNodes {
   readonly source: SourceGraph;
   readonly floatType: FloatType;
   readonly nodes: readonly NodeProto[];
+  /** The same, with the model's part as it is used after training. */
+  readonly inferenceNodes: readonly NodeProto[];
   readonly constants: ReadonlyMap<string, TensorProto>;
   readonly parameters: readonly Port[];
+  /** What a step changes without a gradient: running statistics. */
+  readonly statistics: readonly Port[];
   readonly slots: readonly Port[];
   readonly target: Port;
   /** Further inputs of a step, the same in all steps of an epoch. */
@@ -72,7 +76,8 @@ function planGradients(training: TrainingNodes): GraphPlan {
 }
 
 /**
- * parameters, slots, x, target, weights, rate, terms, noise -> loss, the next parameters and slots
+ * states (parameters, statistics, slots), x, target, weights, rate, terms, noise -> loss, the next
+ * states
  */
 function planStep(training: TrainingNodes): GraphPlan {
   const { source, target, nodes, constants } = training;
@@ -94,36 +99,37 @@ function planStep(training: TrainingNodes): GraphPlan {
   };
 }
 
-/** parameters, X, T, weights -> loss, metric */
+/** parameters, statistics, X, T, weights -> loss, metric */
 function planEvaluate(training: TrainingNodes): GraphPlan {
-  const { parameters, source, target, nodes, constants } = training;
+  const { parameters, statistics, source, target, inferenceNodes, constants } = training;
   return {
     name: 'evaluate',
-    nodes,
+    nodes: inferenceNodes,
     constants,
-    inputs: [...parameters, ...source.inputs, target, weightsPort(training)],
+    inputs: [...parameters, ...statistics, ...source.inputs, target, weightsPort(training)],
     outputs: [scalar(portNames.loss, training), scalar(portNames.metric, training)],
   };
 }
 
-/** parameters, x -> the model's outputs */
-function planPredict({ source, parameters, nodes, constants }: TrainingNodes): GraphPlan {
+/** parameters, statistics, x -> the model's outputs */
+function planPredict(training: TrainingNodes): GraphPlan {
+  const { source, parameters, statistics, inferenceNodes, constants } = training;
   return {
     name: 'predict',
-    nodes,
+    nodes: inferenceNodes,
     constants,
-    inputs: [...parameters, ...source.inputs],
+    inputs: [...parameters, ...statistics, ...source.inputs],
     outputs: source.outputs,
   };
 }
 
 /**
- * parameters, slots, X [N, ...], T [N, ...], order [M, B], rates [M], terms, noises [M, ...] ->
- * losses [M], the next parameters and slots. A Scan over the M minibatches whose body is the step,
- * so a whole chunk of training is one call. M must be 1 or more (ONNX Runtime refuses to scan over
- * nothing), and each minibatch must hold a row. Rows of -1 count for nothing: their weight is 0,
- * and the first row of the data stands in for them where a model mixes its examples, as batch
- * normalisation does while it trains.
+ * states, X [N, ...], T [N, ...], order [M, B], rates [M], terms, noises [M, ...] -> losses [M],
+ * the next states (parameters, statistics, slots). A Scan over the M minibatches whose body is the
+ * step, so a whole chunk of training is one call. M must be 1 or more (ONNX Runtime refuses to scan
+ * over nothing), and each minibatch must hold a row. Rows of -1 count for nothing: the first row of
+ * the data stands in for them, and their weight is 0, in the statistics of a batch normalisation
+ * too.
  */
 function planEpoch(training: TrainingNodes): GraphPlan {
   const { source, target, floatType } = training;
@@ -200,8 +206,8 @@ function planBody(training: TrainingNodes): GraphPlan {
   };
 }
 
-function statesOf({ parameters, slots }: TrainingNodes): Port[] {
-  return [...parameters, ...slots];
+function statesOf({ parameters, statistics, slots }: TrainingNodes): Port[] {
+  return [...parameters, ...statistics, ...slots];
 }
 
 function noisePorts({ parameters, noisy }: TrainingNodes): Port[] {

@@ -3,7 +3,14 @@ import type { NamedTensor } from '../codec/tensor.ts';
 import { gradientName, nextName, portNames } from './artefact-names.ts';
 import type { TrainingNodes } from './artefacts.ts';
 import { addBackwardPass } from './backward.ts';
+import {
+  addBatchStatistics,
+  type BatchStatistics,
+  forInference,
+  usesBatchStatistics,
+} from './batch-statistics.ts';
 import { checkOptions } from './check-options.ts';
+import { convolutionsAsProducts } from './convolutions-as-products.ts';
 import { createGraphBuilder, type GraphBuilder } from './graph-builder.ts';
 import { addLoss, type LossName, type LossOptions, readLossOptions, targetPort } from './losses.ts';
 import { type FloatType, isFloatType, shapeSize, tensorShape } from './model/onnx-tensor.ts';
@@ -11,9 +18,11 @@ import type { Port, Shapes } from './model/shape.ts';
 import type { SourceGraph } from './model/source-graph.ts';
 import { nameOutputs } from './name-outputs.ts';
 import { readParameters } from './parameters.ts';
+import { lstmsAsLoops } from './recurrent/lstm-loop.ts';
 import { reluAfterPool } from './relu-after-pool.ts';
 import { refuse, type TrainingFailure } from './training-failure.ts';
 import { addUpdateStep, backwardSeed, type UpdateOptions } from './update-step.ts';
+import { parametersUpstream } from './upstream.ts';
 
 export interface TrainingOptions extends UpdateOptions {
   /** A name stands for that loss with its defaults. */
@@ -36,8 +45,23 @@ export interface Differentiated {
   readonly output: Port;
   /** What trains, with initial values. */
   readonly parameters: readonly NamedTensor[];
+  /** Running statistics that training changes, with initial values. */
+  readonly statistics: readonly NamedTensor[];
   /** What the optimiser carries along, with initial values. */
   readonly slots: readonly NamedTensor[];
+}
+
+/** What is differentiated, found fit for it. */
+interface Differentiable {
+  /** As the model has it, and as it trains. */
+  readonly written: SourceGraph;
+  readonly source: SourceGraph;
+  readonly shapes: Shapes;
+  readonly output: TrainedOutput;
+  readonly target: Port;
+  /** What may train. */
+  readonly candidates: readonly NamedTensor[];
+  readonly statistics: BatchStatistics;
 }
 
 /**
@@ -50,23 +74,13 @@ export function differentiate(
   model: SourceGraph,
   options: TrainingOptions,
 ): Result<Differentiated, TrainingFailure> {
-  const source = nameOutputs(reluAfterPool(model));
-  const lossOptions = readLossOptions(options.loss);
-  const checked = checkOptions(lossOptions, options);
-  if (!checked.ok) return checked;
-  const shapes = knownShapes(source, options.shapes);
-  const chosen = chooseOutput(source, { name: options.output, shapes });
-  if (!chosen.ok) return chosen;
-  const output = chosen.value;
+  const found = findDifferentiable(model, options);
+  if (!found.ok) return found;
+  const { written, source, shapes, output, target, candidates, statistics } = found.value;
   const { name, type, shape } = output;
-  const candidates = readParameters(source, { floatType: type, frozen: options.frozen ?? [] });
-  if (!candidates.ok) return candidates;
-
-  const target = targetPort(lossOptions, output);
-  if (!target.ok) return target;
-
+  const names = candidates.map((tensor) => tensor.name);
   const graph = createGraphBuilder(type);
-  const { loss, metric, gradient } = addLoss(graph, lossOptions, {
+  const { loss, metric, gradient } = addLoss(graph, readLossOptions(options.loss), {
     prediction: name,
     target: portNames.target,
     weights: portNames.weights,
@@ -75,36 +89,99 @@ export function differentiate(
   const backward = addBackwardPass(graph, {
     source,
     shapes,
-    parameters: candidates.value.map((tensor) => tensor.name),
+    parameters: names,
     output: { name, gradient: backwardSeed(graph, options, gradient) },
   });
   if (!backward.ok) return backward;
   const gradients = backward.value;
-  const parameters = candidates.value.filter((tensor) => gradients.has(tensor.name));
+  const upstream = parametersUpstream(source, { parameters: names, type });
+  const running = { ...source, nodes: statistics.nodes };
+  const forward = lstmsAsLoops(running, { readers: graph.finish().nodes, upstream, shapes });
+  const parameters = candidates.filter((tensor) => gradients.has(tensor.name));
   if (parameters.length === 0) return nothingTrains(name);
   const { next, slots, terms, noisy } = addUpdateStep(graph, options, {
-    source,
+    source: forward,
     parameters: parameters.map((tensor) => ({ ...tensor, gradient: gradients.get(tensor.name)! })),
-    target: target.value,
+    target,
   });
-  publishAll(graph, { loss, metric, gradients, next });
+  publishAll(graph, { loss, metric, gradients, next: new Map([...next, ...statistics.next]) });
   const { nodes, constants } = graph.finish();
   return ok({
     output,
     parameters,
+    statistics: statistics.states,
     slots: slots.map((slot) => ({ ...slot, data: new Float32Array(shapeSize(slot.shape)) })),
     training: {
       source,
       floatType: type,
-      nodes: [...source.nodes, ...nodes],
-      constants: new Map([...source.initialisers, ...constants]),
-      parameters: parameters.map((tensor) => ({ name: tensor.name, type, shape: tensor.shape })),
-      slots: slots.map((slot) => ({ name: slot.name, type, shape: slot.shape })),
-      target: target.value,
+      nodes: [...forward.nodes, ...nodes],
+      inferenceNodes: [...forInference(written).nodes, ...nodes],
+      constants: new Map([...forward.initialisers, ...statistics.constants, ...constants]),
+      parameters: portsOf(parameters, type),
+      statistics: portsOf(statistics.states, type),
+      slots: portsOf(slots, type),
+      target,
       terms,
       noisy,
     },
   });
+}
+
+function findDifferentiable(
+  model: SourceGraph,
+  options: TrainingOptions,
+): Result<Differentiable, TrainingFailure> {
+  const written = nameOutputs(reluAfterPool(model));
+  const lossOptions = readLossOptions(options.loss);
+  const checked = checkOptions(lossOptions, options);
+  if (!checked.ok) return checked;
+  const known = knownShapes(written, options.shapes);
+  const chosen = chooseOutput(written, { name: options.output, shapes: known });
+  if (!chosen.ok) return chosen;
+  const output = chosen.value;
+  const { type } = output;
+  const { frozen = [] } = options;
+  const candidates = readParameters(written, { floatType: type, frozen });
+  if (!candidates.ok) return candidates;
+  const parameters = candidates.value.map((tensor) => tensor.name);
+  const { source, shapes } = convolutionsAsProducts(written, { shapes: known, parameters, type });
+  const separable = checkSeparable(source, options);
+  if (!separable.ok) return separable;
+  const statistics = addBatchStatistics(source, { shapes, floatType: type, frozen });
+  if (!statistics.ok) return statistics;
+  const target = targetPort(lossOptions, output);
+  if (!target.ok) return target;
+  return ok({
+    written,
+    source,
+    shapes,
+    output,
+    target: target.value,
+    candidates: candidates.value,
+    statistics: statistics.value,
+  });
+}
+
+function portsOf(
+  tensors: readonly { readonly name: string; readonly shape: readonly number[] }[],
+  type: FloatType,
+): Port[] {
+  return tensors.map(({ name, shape }) => ({ name, type, shape }));
+}
+
+/** Whether an example has a gradient of its own where one is asked for. */
+function checkSeparable(
+  { nodes }: SourceGraph,
+  { exampleClipping }: TrainingOptions,
+): Result<undefined, TrainingFailure> {
+  const mixing = exampleClipping && nodes.find(usesBatchStatistics);
+  if (mixing === undefined) return ok(undefined);
+  return refuse(
+    'option-invalid',
+    `exampleClipping: ${mixing.name || mixing.output[0]} normalises each example by its whole ` +
+      'batch, so that none has a gradient of its own; export the model in evaluation mode, or ' +
+      'with another normalisation',
+  );
 }
 
 function nothingTrains(output: string): Result<never, TrainingFailure> {

@@ -1,7 +1,9 @@
 import { ok, type Result } from '../basics/result.ts';
 import { nodeFacts, unsupported } from './backward.ts';
-import { dataType, type NodeProto } from './model/onnx-proto.ts';
-import { isFloatType, shapeSize, tensorShape } from './model/onnx-tensor.ts';
+import { usesBatchStatistics } from './batch-statistics.ts';
+import { isExporterName } from './model/initialiser-roles.ts';
+import { dataType, type NodeProto, type TensorProto } from './model/onnx-proto.ts';
+import { isFloatType, shapeSize, tensorShape, tensorToFloat32 } from './model/onnx-tensor.ts';
 import type { Port } from './model/shape.ts';
 import { nodeReads, readSourceGraph, type SourceGraph } from './model/source-graph.ts';
 import { readParameters } from './parameters.ts';
@@ -11,13 +13,19 @@ import { parametersUpstream } from './upstream.ts';
 
 /**
  * `trains`; `blocked`: an operator without a gradient rule stands between it and the output;
- * `unused`: the output does not depend on it; `fixed`: of a type or shape that never trains.
+ * `unused`: the output does not depend on it; `carried`: a running statistic that training changes
+ * without a gradient; `fixed`: of a type that never trains, or a constant or a measurement.
  */
-type ParameterState = 'trains' | 'blocked' | 'unused' | 'fixed';
+type ParameterState = 'trains' | 'blocked' | 'unused' | 'carried' | 'fixed';
 
 interface InspectedParameter extends Port {
   readonly size: number;
   readonly state: ParameterState;
+  /**
+   * Whether it trains though it looks like a constant: the exporter named it, it holds one value
+   * only, once or many times, and the file says of none what it is.
+   */
+  readonly isSuspect: boolean;
 }
 
 /** How often an operator occurs, and how often between a parameter and the output. */
@@ -67,7 +75,11 @@ export function inspectModel(
   const { source, candidates, reaching, nodes } = path.value;
   const blockers = blockersOf(path.value);
   const blocked = new Set(blockers.flatMap(({ parameters }) => parameters));
+  const carried = new Set(
+    source.nodes.filter(usesBatchStatistics).flatMap(({ input }) => input.slice(3)),
+  );
   const stateOf = (name: string): ParameterState => {
+    if (carried.has(name) && !options.frozen?.includes(name)) return 'carried';
     if (!candidates.has(name)) return 'fixed';
     if (!reaching.has(name)) return 'unused';
     return blocked.has(name) ? 'blocked' : 'trains';
@@ -95,9 +107,24 @@ export function inspectModel(
     parameters: [...source.initialisers.values()].map((tensor) => {
       const shape = tensorShape(tensor);
       const { name, dataType: type } = tensor;
-      return { name, type, shape, size: shapeSize(shape), state: stateOf(name) };
+      const state = stateOf(name);
+      const isSuspect = state === 'trains' && source.roles.size === 0 && looksConstant(tensor);
+      return { name, type, shape, size: shapeSize(shape), state, isSuspect };
     }),
   });
+}
+
+/** Parameters that look like constants of the exporter's: what to freeze, if they are. */
+export function suspectParameters(modelBytes: Uint8Array, options: InspectOptions = {}): string[] {
+  const inspection = inspectModel(modelBytes, options);
+  if (!inspection.ok) return [];
+  return inspection.value.parameters.filter(({ isSuspect }) => isSuspect).map(({ name }) => name);
+}
+
+function looksConstant(tensor: TensorProto): boolean {
+  if (!isExporterName(tensor.name)) return false;
+  const values = tensorToFloat32(tensor);
+  return values?.every((value) => value === values[0]) ?? false;
 }
 
 /** The refusal of the last node without a rule on the way to the output, where there is one. */

@@ -132,7 +132,7 @@ export function batchFeeds(data: OnnxTensors, rows: readonly number[]): OnnxTens
 }
 
 export function initialState({ manifest }: TrainingGraphs): NamedTensor[] {
-  return [...manifest.parameters, ...manifest.slots];
+  return [...manifest.parameters, ...manifest.statistics, ...manifest.slots];
 }
 
 export function feedsOf(

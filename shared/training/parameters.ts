@@ -1,5 +1,6 @@
 import { ok, type Result } from '../basics/result.ts';
 import type { NamedTensor } from '../codec/tensor.ts';
+import { statisticNames } from './batch-statistics.ts';
 import { encodeModel, GraphProto, ModelProto, type TensorProto } from './model/onnx-proto.ts';
 import {
   type FloatType,
@@ -14,7 +15,9 @@ import { refuse, type TrainingFailure } from './training-failure.ts';
 
 /**
  * The initialisers that may train: those of the trained output's float type that are not frozen.
- * A scalar counts as a constant of the model's arithmetic, not as a parameter.
+ * The mean and the variance that a batch normalisation goes by are measurements, not parameters.
+ * What is a constant of the model's arithmetic the exporter may say (`initialiser-roles.ts`); where
+ * it does not, a scalar counts as one, and all else as a parameter.
  *
  * Errors: `unknown-parameter`, `model-invalid`.
  */
@@ -26,11 +29,13 @@ export function readParameters(
   if (unknown !== undefined) {
     return refuse('unknown-parameter', `cannot freeze ${unknown}: the model has no such parameter`);
   }
+  const statistics = statisticNames(source);
   const parameters: NamedTensor[] = [];
   for (const [name, tensor] of source.initialisers) {
     const shape = tensorShape(tensor);
-    if (tensor.dataType !== floatType || shape.length === 0 || shapeSize(shape) === 0) continue;
-    if (frozen.includes(name)) continue;
+    const role = source.roles.get(name) ?? (shape.length === 0 ? 'constant' : 'parameter');
+    if (tensor.dataType !== floatType || shapeSize(shape) === 0) continue;
+    if (role === 'constant' || frozen.includes(name) || statistics.has(name)) continue;
     const data = tensorToFloat32(tensor);
     if (data === undefined) {
       return refuse(

@@ -1,4 +1,5 @@
 import { ok, type Result } from '../basics/result.ts';
+import { forInference } from './batch-statistics.ts';
 import { graphToModel, planToGraph } from './emit-graph.ts';
 import { createGraphBuilder } from './graph-builder.ts';
 import { dataType, encodeModel } from './model/onnx-proto.ts';
@@ -25,7 +26,7 @@ export type ProbeRun = ReadonlyMap<string, readonly number[]>;
 export function createShapeProbe(modelBytes: Uint8Array): Result<ShapeProbe, TrainingFailure> {
   const read = readSourceGraph(modelBytes);
   if (!read.ok) return read;
-  const source = read.value;
+  const source = forInference(read.value);
   const graph = createGraphBuilder(dataType.float32);
   const made = source.nodes.flatMap(({ output }) => output.filter((name) => name !== ''));
   const values = [...source.inputs.map(({ name }) => name), ...made];

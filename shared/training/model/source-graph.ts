@@ -1,6 +1,7 @@
 import { ok, type Result } from '../../basics/result.ts';
 import { refuse, type TrainingFailure } from '../training-failure.ts';
 import { nodeSubgraphs, nodeTensors } from './attributes.ts';
+import { type InitialiserRole, initialiserRoles } from './initialiser-roles.ts';
 import { inlineFunctions } from './inline-functions.ts';
 import {
   decodeModel,
@@ -30,6 +31,8 @@ export interface SourceGraph {
   /** In the order they run in. */
   readonly nodes: readonly NodeProto[];
   readonly initialisers: ReadonlyMap<string, TensorProto>;
+  /** What the exporter says of initialisers, where it says anything. */
+  readonly roles: ReadonlyMap<string, InitialiserRole>;
   /** What is fed at each run. Their first dimension, and the outputs', is taken for the batch. */
   readonly inputs: readonly Port[];
   readonly outputs: readonly Port[];
@@ -76,7 +79,8 @@ export function readSourceGraph(bytes: Uint8Array): Result<SourceGraph, Training
   const outputs = readPorts(model.graph?.output as ValueInfoProto[], () => false);
   if (!outputs.ok) return outputs;
   const ports = { inputs: inputs.value, outputs: outputs.value };
-  return checkOrder({ model, opset, nodes, initialisers, ...ports });
+  const roles = initialiserRoles(bytes, initialisers.keys());
+  return checkOrder({ model, opset, nodes, initialisers, roles, ...ports });
 }
 
 /** The version of `domain` that the model's nodes are written in; 0 where it is not imported. */

@@ -47,8 +47,11 @@ export function flattened(graph: GraphBuilder, sequence: string): string {
   return graph.node('Flatten', [sequence], { axis: { int: 2 } });
 }
 
-/** Parts them again: [T B, n H] -> [T, B, n H]. */
-export function byTime({ graph, states }: Recurrence, value: string): string {
+/** Parts them again: [T B, n H] -> [T, B, n H]; `states` is another one of T and B. */
+export function byTime(
+  { graph, states }: Pick<Recurrence, 'graph' | 'states'>,
+  value: string,
+): string {
   const timeAndBatch = graph.node('Shape', [states], { end: { int: 2 } });
   const shape = concat(graph, [timeAndBatch, graph.ints([-1])], 0);
   return graph.node('Reshape', [value, shape]);
@@ -75,7 +78,11 @@ export function split(
 }
 
 /** What each of `count` gates has of a value [count H, ...]. */
-export function gateParts({ graph, units }: Recurrence, value: string, count: number): string[] {
+export function gateParts(
+  { graph, units }: Pick<Recurrence, 'graph' | 'units'>,
+  value: string,
+  count: number,
+): string[] {
   return split(graph, value, { axis: 0, sizes: Array.from({ length: count }, () => units) });
 }
 

@@ -1,22 +1,27 @@
-import { intAttribute, stringAttribute } from '../model/attributes.ts';
-import type { NodeProto } from '../model/onnx-proto.ts';
+import { intAttribute } from '../model/attributes.ts';
 import { opsetRange } from '../model/source-graph.ts';
+import {
+  biasesOf,
+  type Direction,
+  directionsOf,
+  recurrentInput as input,
+  partOf,
+  unitsOf,
+  zeroState,
+} from '../recurrent/directions.ts';
 import { gruGradients } from '../recurrent/gru.ts';
 import { lstmGradients } from '../recurrent/lstm.ts';
+import { lstmTape } from '../recurrent/lstm-loop.ts';
 import {
   concat,
   delayed,
   flattened,
   type Recurrence,
   type RecurrenceGradients,
-  split,
 } from '../recurrent/recurrence.ts';
 import { activationsOf, refusedVariant } from '../recurrent/refused-variant.ts';
 import { rnnGradients } from '../recurrent/rnn.ts';
 import type { InputGradients, Rule, RuleContext } from './rule.ts';
-
-/** The inputs in ONNX's order. */
-const input = { x: 0, w: 1, r: 2, b: 3, initial: 5, initialCell: 6 } as const;
 
 const gateCounts: Readonly<Record<string, number>> = { LSTM: 4, GRU: 3, RNN: 1 };
 
@@ -24,24 +29,20 @@ interface DirectionGradients extends RecurrenceGradients {
   readonly dInitialCell?: string | undefined;
 }
 
-/** What one direction has of its own. */
-interface Direction {
-  readonly index: number;
-  /** Its part of a value, without the axis of directions. */
-  part(value: string, axis: number): string;
-}
+type Layer = (context: RuleContext, layer: Recurrence, terms: DirectionTerms) => DirectionGradients;
 
-type Layer = (context: RuleContext, layer: Recurrence, cell: Cell) => DirectionGradients;
-
-interface Cell {
+interface DirectionTerms {
+  /** Of the direction. */
   readonly index: number;
-  readonly initial: string;
-  readonly dLast: string;
+  /** [B, H], of the loss by an LSTM's cell after the last time. */
+  readonly dLastCell: string;
 }
 
 /** Layers that run over time: X [T, B, I] -> Y [T, D, B, H], Y_h [D, B, H], and Y_c for an LSTM. */
 export const recurrentRules: readonly Rule[] = [
-  recurrentRule('LSTM', (_, layer, cell) => lstmGradients(layer, cell)),
+  recurrentRule('LSTM', ({ node }, layer, { index, dLastCell }) =>
+    lstmGradients(layer, { dLastCell, tape: lstmTape(node, index) }),
+  ),
   recurrentRule('GRU', ({ node }, layer) =>
     gruGradients(layer, intAttribute(node, 'linear_before_reset', 0) !== 0),
   ),
@@ -63,45 +64,13 @@ function recurrentRule(operator: string, gradientsOf: Layer): Rule {
       const zeros = zeroState(context);
       const found = directions.map((direction) => {
         const layer = layerOf(context, direction, { dYs, zeros });
-        const cell = {
-          index: direction.index,
-          initial: part(direction, context.node.input[input.initialCell], 0) ?? zeros,
-          dLast: part(direction, dYs[2], 0) ?? zeros,
-        };
-        return { layer, gradients: gradientsOf(context, layer, cell) };
+        const dLastCell = (dYs[2] && direction.part(dYs[2], 0)) ?? zeros;
+        const gradients = gradientsOf(context, layer, { index: direction.index, dLastCell });
+        return { layer, gradients };
       });
       return inputGradients(context, found);
     },
   };
-}
-
-function unitsOf(node: NodeProto): number {
-  return intAttribute(node, 'hidden_size', 0);
-}
-
-function directionsOf({ graph, node }: RuleContext): Direction[] {
-  const count = stringAttribute(node, 'direction', 'forward') === 'bidirectional' ? 2 : 1;
-  return Array.from({ length: count }, (_, index) => ({
-    index,
-    part(value, axis) {
-      const own =
-        count === 1
-          ? value
-          : graph.node('Gather', [value, graph.ints([index])], { axis: { int: axis } });
-      return graph.node('Squeeze', [own, graph.ints([axis])]);
-    },
-  }));
-}
-
-function part(direction: Direction, value: string | undefined, axis: number): string | undefined {
-  return value ? direction.part(value, axis) : undefined;
-}
-
-/** Zeros [B, H]. */
-function zeroState({ graph, node }: RuleContext): string {
-  const batch = graph.node('Shape', [node.input[input.x]!], { start: { int: 1 }, end: { int: 2 } });
-  const shape = concat(graph, [batch, graph.ints([unitsOf(node)])], 0);
-  return graph.node('Expand', [graph.float(0), shape]);
 }
 
 function layerOf(
@@ -109,13 +78,9 @@ function layerOf(
   direction: Direction,
   { dYs, zeros }: { dYs: readonly (string | undefined)[]; zeros: string },
 ): Recurrence {
-  const isReversed =
-    direction.index === 1 || stringAttribute(node, 'direction', 'forward') === 'reverse';
   const states = direction.part(node.output[0]!, 1);
-  const initial = part(direction, node.input[input.initial], 0);
-  const bias = part(direction, node.input[input.b], 0);
-  const length = gateCounts[node.opType]! * unitsOf(node);
-  const biases = bias === undefined ? [] : split(graph, bias, { axis: 0, sizes: [length, length] });
+  const initial = partOf(direction, node.input[input.initial]);
+  const { isReversed } = direction;
   return {
     graph,
     name: `${states}/layer`,
@@ -124,11 +89,11 @@ function layerOf(
     x: flattened(graph, node.input[input.x]!),
     inputWeight: direction.part(node.input[input.w]!, 0),
     stateWeight: direction.part(node.input[input.r]!, 0),
-    biases: bias === undefined ? undefined : { input: biases[0]!, state: biases[1]! },
+    biases: biasesOf({ graph, node }, { direction, gates: gateCounts[node.opType]! }),
     states,
     before: delayed(graph, states, { initial, isReversed }),
-    dStates: part(direction, dYs[0], 1),
-    dLast: part(direction, dYs[1], 0) ?? zeros,
+    dStates: dYs[0] && direction.part(dYs[0], 1),
+    dLast: (dYs[1] && direction.part(dYs[1], 0)) ?? zeros,
   };
 }
 

@@ -57,8 +57,8 @@ const refusals: readonly Refusal[] = [
   {
     operator: 'BatchNormalization',
     shapes: [[2, 3], [3], [3], [3], [3]],
-    names: ['p', 'q', 'q', 'm', 'q'],
-    before: [['Neg', ['q'], 'm']],
+    names: ['p', 'q1', 'q2', 'm', 'q3'],
+    before: [['Neg', ['q2'], 'm']],
     output: [2, 3],
     message: /statistics that the model calculates/,
   },
