@@ -3,6 +3,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, afterEach, beforeEach, describe, it } from 'node:test';
+import { openDatabase } from '#runtime/database/database.ts';
 import { verifyAccountNatively } from '#runtime/identity/native-verification.ts';
 import { type KeyId, keyIdOf } from '#shared/identity/keys.ts';
 import { type Block, blockHash, encodeBlock, transactionsDigest } from '#shared/ledger/block.ts';
@@ -48,9 +49,10 @@ let penalised: string[];
 let reported: Evidence[];
 let ahead: number;
 let sent: ConsensusMessage[];
+let diskError: Error | undefined;
 
 beforeEach(async () => {
-  [penalised, reported, ahead, sent] = [[], [], 0, []];
+  [penalised, reported, ahead, sent, diskError] = [[], [], 0, [], undefined];
   machine = new Machine({
     file: join(folder, `${files++}.sqlite`),
     genesis: encodeGenesis(genesis),
@@ -70,6 +72,9 @@ beforeEach(async () => {
     onPenalised: (peer, code) => penalised.push(`${peer === exampleMember(first).peer} ${code}`),
     onReport: (evidence) => reported.push(evidence),
     onAhead: () => ahead++,
+    onWrite: () => {
+      if (diskError !== undefined) throw diskError;
+    },
   });
   await machine.settle();
 });
@@ -252,6 +257,64 @@ describe('a validator that says two things at once', () => {
     await machine.hear(exampleMember(first).peer, proposalOf(first, 0, block), encodeBlock(block));
     assert.deepEqual(prevotes(), []);
   });
+});
+
+describe('a disk that is full', () => {
+  it('lets nothing out, and is tried again until there is room', async () => {
+    diskError = fullDisk();
+    const block = stage([transaction(0)]);
+    await machine.hear(exampleMember(first).peer, proposalOf(first, 0, block), encodeBlock(block));
+    await machine.pass(2_000);
+    assert.equal(machine.engine.status.trouble, 'disk-full');
+    assert.deepEqual(sent, []);
+    assert.equal(machine.store.chain.head.height, 0);
+    await hearVote(first, { value: blockHash(block.header) });
+    assert.equal(machine.events.counts()['message-while-blocked'], 1);
+    diskError = undefined;
+    await machine.pass(4_000);
+    assert.equal(machine.engine.status.trouble, undefined);
+    assert.deepEqual(prevotes().slice(0, 1), [blockHash(block.header)]);
+  });
+
+  it('keeps a decision until it can be written', async () => {
+    const block = stage([transaction(0)]);
+    const value = blockHash(block.header);
+    await machine.hear(exampleMember(first).peer, proposalOf(first, 0, block), encodeBlock(block));
+    diskError = fullDisk();
+    for (const n of [first, second, third]) await hearVote(n, { type: 'precommit', value });
+    assert.equal(machine.store.chain.head.height, 0);
+    diskError = undefined;
+    await machine.pass(300);
+    assert.equal(machine.store.chain.head.hash, value);
+  });
+
+  it('is told from an error of the program, after which nothing goes on', async () => {
+    diskError = new Error('no such table');
+    const block = stage();
+    await machine.hear(exampleMember(first).peer, proposalOf(first, 0, block), encodeBlock(block));
+    diskError = undefined;
+    await machine.pass(20_000);
+    assert.equal(machine.engine.status.trouble, 'failed');
+    assert.equal(machine.events.counts()['consensus-failed'], 1);
+    assert.deepEqual(sent, []);
+  });
+
+  /** What SQLite says where a file must not grow. */
+  function fullDisk(): Error {
+    const database = openDatabase(join(folder, `${files++}.sqlite`), {
+      name: 'small',
+      migrations: ['CREATE TABLE small (bytes BLOB)'],
+    });
+    try {
+      database.pragma('max_page_count = 2');
+      database.prepare('INSERT INTO small VALUES (zeroblob(100000))').run();
+    } catch (cause) {
+      return cause as Error;
+    } finally {
+      database.close();
+    }
+    throw new Error('the database had room');
+  }
 });
 
 function prevotes(): (string | null)[] {

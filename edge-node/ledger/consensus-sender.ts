@@ -48,7 +48,7 @@ export class ConsensusSender {
     this.#told.clear();
   }
 
-  /** Gives a validator that is behind the commit of the head: it decides by it, or asks for more. */
+  /** Gives a validator that is behind the newest commit: it decides by it, or asks for more. */
   sendHead(to: PeerKey): void {
     const { store } = this.#options;
     const newest = this.#told.has(to) ? undefined : store.block(store.chain.head.height);

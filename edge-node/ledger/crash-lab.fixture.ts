@@ -89,6 +89,8 @@ export interface MachineOptions {
   readonly onSent: (to: PeerKey, frame: Uint8Array) => void;
   readonly onPenalised?: (peer: PeerKey, code: string) => void;
   readonly onReport?: (evidence: Evidence) => void;
+  /** Before each transaction: throws where the disk is to fail. */
+  readonly onWrite?: () => void;
   readonly onAhead?: (peer: PeerKey) => void;
   /** Stops at this point; never where it is 0 or not said. */
   readonly stopAt?: number;
@@ -116,6 +118,7 @@ export class Machine implements Disposable {
     this.events = createEvents(silentLog, this.clock);
     const { genesis, validator, file } = options;
     this.store = new CrashingStore({ file, genesis, validator }, this.points, () => {
+      options.onWrite?.();
       this.#walSizeBefore = statSync(`${file}-wal`).size;
     });
     this.engine = new ConsensusEngine({

@@ -5,7 +5,7 @@ const RETRY_MS_MIN = 250;
 const RETRY_MS_MAX = 8_000;
 
 /** Whether the disk, rather than the program, is at fault: it may do better later. */
-export function isDiskTrouble(cause: unknown): cause is Error & { code: string } {
+function isDiskTrouble(cause: unknown): cause is Error & { code: string } {
   return (
     cause instanceof Error &&
     'code' in cause &&

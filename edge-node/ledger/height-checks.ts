@@ -4,7 +4,7 @@ import { createSignatureCheck } from '#shared/ledger/consensus/message-signature
 import type { Vote } from '#shared/ledger/consensus/vote.ts';
 import type { Roster } from '#shared/ledger/roster.ts';
 
-/** Votes remembered as verified: more than a height's usual ones in certificate upon certificate. */
+/** Votes remembered as verified: more than there are in a height that goes as usual. */
 const VERIFIED_MAX = 4096;
 
 /** The signatures of one height's votes and proposals; a vote that was found good is so again. */

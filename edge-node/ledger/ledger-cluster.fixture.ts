@@ -20,7 +20,7 @@ after(() => rmSync(folder, { recursive: true }));
 let folders = 0;
 
 /** Slow enough for a loaded machine, quick enough for a test. */
-export const testTiming: Partial<ConsensusTiming> = { proposeMs: 300, resendMs: 200 };
+const testTiming: Partial<ConsensusTiming> = { proposeMs: 300, resendMs: 200 };
 
 /** A genesis whose time is past on every machine. */
 export function testGenesis(members: number): Genesis {

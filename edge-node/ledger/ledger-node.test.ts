@@ -2,8 +2,15 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { verifyAccountNatively } from '#runtime/identity/native-verification.ts';
+import { silentLog } from '#runtime/observe/log.ts';
+import { keyIdOf } from '#shared/identity/keys.ts';
+import { exampleMember } from '#shared/ledger/chain.fixture.ts';
+import { encodeMessage } from '#shared/ledger/consensus/message-codec.ts';
+import { sign, signableVote } from '#shared/ledger/consensus/message-signature.ts';
+import { encodeFrame } from './consensus-frame.ts';
 import { Cluster, type ClusterNode, until } from './ledger-cluster.fixture.ts';
 import { LedgerFile } from './ledger-file.ts';
+import { nativeMember } from './native-member.fixture.ts';
 
 describe('a ledger of four nodes', { timeout: 30_000 }, () => {
   it('commits what any of them is given, and all agree', async () => {
@@ -58,6 +65,27 @@ describe('a ledger of four nodes', { timeout: 30_000 }, () => {
     await commit(cluster, nodes[2]!);
     await agreed(nodes);
     assert.equal(nodes[0]!.ledger.head.height, 2);
+  });
+
+  it('records who says two things at once, and goes on without its vote', async () => {
+    await using cluster = new Cluster(4);
+    const nodes = [0, 1, 2].map((n) => cluster.start(n));
+    const { peer: key, publicKey } = exampleMember(3);
+    const liar = cluster.hub.join({ key, clock: cluster.clock, log: silentLog });
+    liar.setPeers(new Map(nodes.map(({ network }) => [network.self, network.addresses])));
+    await until(() => liar.connected().length === 3);
+    const voter = keyIdOf(publicKey);
+    for (const value of ['ab'.repeat(32), null]) {
+      const vote = { type: 'prevote', height: 1, round: 0, value, validRound: -1, voter } as const;
+      const signature = sign(nativeMember(3), signableVote(cluster.genesis.chainId, vote));
+      const message = encodeMessage({ kind: 'vote', vote: { ...vote, signature } });
+      liar.send(nodes[0]!.network.self, encodeFrame({ message }));
+    }
+    await until(() => nodes.every(({ ledger }) => ledger.state.get(`accused/${voter}`)));
+    for (let i = 0; i < 3; i++) await commit(cluster, nodes[i]!);
+    await agreed(nodes);
+    assert.equal(nodes[0]!.ledger.store.chain.roster.keys.size, 3);
+    await liar[Symbol.asyncDispose]();
   });
 
   it('makes a block from time to time though there is nothing to say', async () => {

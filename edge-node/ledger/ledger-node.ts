@@ -129,7 +129,7 @@ export class LedgerNode implements AsyncDisposable {
     };
   }
 
-  /** Signs a transaction as this node, and waits for the block that has it; errors as `submitEncoded`. */
+  /** Signs a transaction as this node; waits and fails as {@link submitEncoded}. */
   async submit(content: TransactionContent): Promise<Result<Receipt, Failure>> {
     const { keys } = this.#options;
     const { chainId, head } = this.#store.chain;

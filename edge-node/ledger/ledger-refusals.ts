@@ -38,8 +38,8 @@ export function ledgerRefusals(file: string) {
     damaged: (what: string, cause: unknown) =>
       configurationError(
         'ledger-damaged',
-        `${file}: this ledger is damaged (${what}); it is left as it is: restore a copy, or move ` +
-          'it away to fetch the chain from the peers again',
+        `${file}: this ledger is damaged (${what.trim().replace(/\s+/g, ' ')}); it is left as it ` +
+          'is: restore a copy, or move it away to fetch the chain from the peers again',
         cause,
       ),
     notTheLast: (marker: string) =>

@@ -79,8 +79,9 @@ export class LedgerStore implements Disposable {
     try {
       this.#statements = prepareLedgerStatements(this.#database);
       this.#state = this.#createState();
-      this.runsBefore = this.#database.transaction(() => this.#begin(genesis, validator))();
-      this.#chain = this.#readChain(validator);
+      const opened = this.#database.transaction(() => this.#open(genesis, validator))();
+      this.runsBefore = opened.runsBefore;
+      this.#chain = opened.chain;
       this.#checkpointSize = this.newestCheckpoint()?.size ?? -1;
     } catch (cause) {
       this.#database.close();
@@ -192,13 +193,21 @@ export class LedgerStore implements Disposable {
     return this.#statements.logNode.get(level, index) as Uint8Array | undefined;
   }
 
-  /** Keeps the newest checkpoint that has a quorum; an older one changes nothing. */
+  /**
+   * Keeps the newest checkpoint that has a quorum; an older one changes nothing. It is on the disk
+   * with the next block only: one that is lost is gathered again, and is not worth a sync.
+   */
   putCheckpoint(checkpoint: { size: number; height: number; note: string }): void {
     if (checkpoint.size < this.#checkpointSize) return;
-    this.#database.transaction(() => {
-      this.#statements.clearCheckpoints.run();
-      this.#statements.putCheckpoint.run(checkpoint);
-    })();
+    this.#database.pragma('synchronous = NORMAL');
+    try {
+      this.#database.transaction(() => {
+        this.#statements.clearCheckpoints.run();
+        this.#statements.putCheckpoint.run(checkpoint);
+      })();
+    } finally {
+      this.#database.pragma('synchronous = FULL');
+    }
     this.#checkpointSize = checkpoint.size;
   }
 
@@ -220,44 +229,38 @@ export class LedgerStore implements Disposable {
     return new StateCache(rows, STATE_CACHE_SIZE_BYTES);
   }
 
-  /** Begins a new file from the genesis; notes this run either way. */
-  #begin(genesis: Uint8Array, validator: Digest): string[] {
+  /** Begins a new file from the genesis, or checks the one that is there; notes this run. */
+  #open(bytes: Uint8Array, validator: Digest): { chain: ChainState; runsBefore: string[] } {
     const refuse = ledgerRefusals(this.#database.name);
-    const decoded = decodeGenesis(genesis);
+    const decoded = decodeGenesis(bytes);
     if (!decoded.ok) throw refuse.genesisMalformed(decoded.error.message);
     const row = this.#statements.chain.get() as ChainRow | undefined;
-    if (row !== undefined) {
-      if (!bytesEqual(row.genesis, genesis)) throw refuse.anotherChain(row.genesis, genesis);
-      if (row.validator !== validator) throw refuse.anotherKey();
-      this.#statements.beginRun.run(this.run);
-      return row.runBefore === null ? [row.run] : [row.run, row.runBefore];
+    if (row === undefined) {
+      const { chain, writes } = chainStateAtGenesis(decoded.value);
+      this.#state.write(writes);
+      const state = encodeChain(chain);
+      this.#statements.begin.run({ genesis: bytes, validator, run: this.run, state });
+      return { chain, runsBefore: [] };
     }
-    const { chain, writes } = chainStateAtGenesis(decoded.value);
-    this.#state.write(writes);
-    const state = encodeChain(chain);
-    this.#statements.begin.run({ genesis, validator, run: this.run, state });
-    return [];
-  }
-
-  #readChain(validator: Digest): ChainState {
-    const refuse = ledgerRefusals(this.#database.name);
-    const row = this.#statements.chain.get() as ChainRow;
-    assert(row.validator === validator, 'the file is this validator’s');
-    const genesis = decodeGenesis(this.genesis);
-    assert(genesis.ok, 'the genesis was decoded before');
+    if (!bytesEqual(row.genesis, bytes)) throw refuse.anotherChain(row.genesis, bytes);
+    if (row.validator !== validator) throw refuse.anotherKey();
+    let chain: ChainState;
     try {
-      const chain = decodeChain(row.state, genesis.value, digestOf(this.genesis));
+      chain = decodeChain(row.state, decoded.value, digestOf(bytes));
       this.#checkHead(chain);
-      return chain;
     } catch (cause) {
       throw refuse.damaged((cause as Error).message, cause);
     }
+    this.#statements.beginRun.run(this.run);
+    return { chain, runsBefore: row.runBefore === null ? [row.run] : [row.run, row.runBefore] };
   }
 
   /** Whether the newest block is the one the chain's state says, and follows from its parts. */
   #checkHead({ head, log, stateDigest }: ChainState): void {
     const { count, newest } = this.#statements.blockRange.get() as BlockRange;
     assert(count === head.height && (newest ?? 0) === head.height, 'a block is missing or astray');
+    const signedAt = this.lastSigned?.height ?? 0;
+    assert(signedAt <= head.height + 1, `this node signed at height ${signedAt}`);
     if (head.height === 0) return;
     const stored = this.block(head.height)!;
     const block = decodeBlock(stored.block);

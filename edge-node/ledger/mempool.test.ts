@@ -234,22 +234,19 @@ describe('mempools', () => {
   it('penalise pages that are none, do not end, or hold what is wrong', async (t) => {
     const chain = new ExampleChain();
     const [first] = signed(chain, operator(0), 1);
-    const pages: [string, Uint8Array][] = [
-      ['pending-malformed', Uint8Array.of(9)],
-      ['pending-malformed', encodePendingMessage({ v: 1, transactions: [], after: 7 })],
-      ['pending-malformed', encodePendingMessage({ v: 1, transactions: [first!.bytes], after: 1 })],
-      [
-        'wrong-signature',
-        encodePendingMessage({ v: 1, transactions: [tampered(chain, first!).bytes], after: null }),
-      ],
-      [
-        'transaction-malformed',
-        encodePendingMessage({ v: 1, transactions: [Uint8Array.of(0)], after: null }),
-      ],
+    const page = (transactions: Uint8Array[], after: number | null) =>
+      encodePendingMessage({ v: 1, transactions, after });
+    const pages: [string, (asked: number) => Uint8Array][] = [
+      ['pending-malformed', () => Uint8Array.of(9)],
+      ['pending-malformed', (asked) => page([], asked)],
+      ['pending-malformed', () => page([first!.bytes], 1)],
+      ['wrong-signature', () => page([tampered(chain, first!).bytes], null)],
+      ['transaction-malformed', () => page([Uint8Array.of(0)], null)],
     ];
-    for (const [code, page] of pages) {
+    for (const [code, answer] of pages) {
       const { networks, join } = cluster(t, 1);
-      join(1).answer('pending-transactions', async () => page);
+      let asked = 0;
+      join(1).answer('pending-transactions', async () => answer(++asked));
       await until(() => (networks[0]!.counters()[code] ?? 0) > 0);
       assert.deepEqual(networks[0]!.connected(), []);
     }

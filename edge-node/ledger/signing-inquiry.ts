@@ -14,7 +14,7 @@ import type { SigningPermit } from './signing-permit.ts';
 
 const PROTOCOL = 'signed-by-you';
 const TIMEOUT_MS = 2_000;
-/** Proposals, prevotes and precommits of one round, each twice from who equivocates, and a commit. */
+/** A proposal, votes of one round, twice from who equivocates, and one out of a commit. */
 const MESSAGES_MAX = 7;
 
 const answerSchema = z.strictObject({

@@ -97,8 +97,8 @@ function damaged(file: string, cause: unknown): Error {
   const reason = (cause as Error).message.replace(/\s+/g, ' ');
   return configurationError(
     'signing-marker-damaged',
-    `${file}: cannot read which ledger this key signed for last (${reason}); restore the file, or ` +
-      'write {"v":1,"genesis":"<digest>","run":null} into it to have the peers asked',
+    `${file}: cannot read which ledger this key signed for last (${reason}); restore it, or ` +
+      'write {"v":1,"genesis":"<digest>","run":null} into it so that the peers are asked',
     cause,
   );
 }

@@ -43,19 +43,12 @@ export function createDialler(options: DiallerOptions): Dialler {
     return longest * (0.5 + Math.random() / 2);
   }
 
-  function parse(peer: PeerKey, address: string): Multiaddr[] {
-    try {
-      return [multiaddr(`${address}/p2p/${peerIdOf(peer)}`)];
-    } catch (error) {
-      events.record('warn', 'address-malformed', { peer, address, error: `${error}` });
-      return [];
-    }
-  }
-
   async function dial(peer: PeerKey): Promise<void> {
     attempts.set(peer, (attempts.get(peer) ?? 0) + 1);
     try {
-      const addresses = options.addressesOf(peer).flatMap((address) => parse(peer, address));
+      const addresses = options
+        .addressesOf(peer)
+        .flatMap((address) => parse(peer, address, events));
       // A connection that is there and not taken is on its way out: `force` makes another.
       await node.dial(addresses, { force: true });
     } catch (error) {
@@ -91,4 +84,13 @@ export function createDialler(options: DiallerOptions): Dialler {
       for (const peer of [...waiting.keys()]) forget(peer);
     },
   };
+}
+
+function parse(peer: PeerKey, address: string, events: Events): Multiaddr[] {
+  try {
+    return [multiaddr(`${address}/p2p/${peerIdOf(peer)}`)];
+  } catch (error) {
+    events.record('warn', 'address-malformed', { peer, address, error: `${error}` });
+    return [];
+  }
 }

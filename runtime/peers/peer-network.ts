@@ -22,6 +22,10 @@ export interface PeerNetwork extends AsyncDisposable {
   setPeers(peers: ReadonlyMap<PeerKey, readonly string[]>): void;
   /** The peers that `send` reaches now. */
   connected(): readonly PeerKey[];
+  /**
+   * A link may be lost soon after it is made, since where both have dialled one gives way; what was
+   * on its way then is lost. So whoever is told `true` says again what the peer must know.
+   */
   onConnection(handler: (peer: PeerKey, isConnected: boolean) => void): void;
   /**
    * Messages to one peer arrive in the order they were sent in, each once or not at all. False, and

@@ -19,7 +19,7 @@ export function addBenchCommands(program: Command): void {
   bench
     .command('ledger')
     .description(
-      "latency, throughput, idle use and catching up of four validators; CometBFT's if there is one",
+      "four validators: latency, throughput, idle use, catching up; and CometBFT's if there is one",
     )
     .option('--seconds <n>', 'how long each measurement takes', wholeSeconds, 10)
     .option('--cometbft <file>', "CometBFT's program", 'cometbft')

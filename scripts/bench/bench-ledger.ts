@@ -29,8 +29,8 @@ export interface BenchLedgerOptions {
 const PROOF_RECORDS = 1_000_000;
 
 /**
- * `diten bench ledger`: four validator processes on this machine and, where there is one, as many of
- * CometBFT's kvstore, in turns. Returns the exit code.
+ * `diten bench ledger`: four validator processes on this machine and, where there is one, as many
+ * of CometBFT's kvstore, in turns. Returns the exit code.
  */
 export async function benchLedger(options: BenchLedgerOptions): Promise<number> {
   const folder = mkdtempSync(join(tmpdir(), 'diten-bench-'));
@@ -115,7 +115,8 @@ async function measureAll(
 function printResult({ name }: LedgerContender, result: LedgerResult): void {
   const { latency, throughput, catchUp } = result;
   console.log(
-    `latency   ${name}: p50 ${shown(latency.p50Ms)} ms, p99 ${shown(latency.p99Ms)} ms, one at a time`,
+    `latency   ${name}: p50 ${shown(latency.p50Ms)} ms, p99 ${shown(latency.p99Ms)} ms, ` +
+      'one at a time',
   );
   for (const level of result.levels) {
     console.log(

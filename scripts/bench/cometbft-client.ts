@@ -19,7 +19,7 @@ interface BlockData {
   readonly txs: readonly string[] | null;
 }
 
-/** One node's JSON-RPC over a WebSocket, its only way in beside HTTP: cheaper than a request each. */
+/** One node's JSON-RPC over a WebSocket: cheaper than an HTTP request for each transaction. */
 export class CometClient {
   readonly #url: string;
   #socket: WebSocket | undefined;
@@ -50,7 +50,7 @@ export class CometClient {
     return Number(sync_info?.latest_block_height);
   }
 
-  /** Transactions one after the other, each from its submission to the node's block; latencies in ms. */
+  /** One transaction after the other; from each one's submission to the node's block, in ms. */
   async load(inFlight: number, seconds: number): Promise<number[]> {
     const latenciesMs: number[] = [];
     const endMs = performance.now() + seconds * 1000;

@@ -14,12 +14,14 @@ const CONSENSUS = {
   timeout_commit: '0s',
   skip_timeout_commit: true,
   create_empty_blocks: false,
-  // The default of 100 ms is most of what a commit takes on one machine.
   peer_gossip_sleep_duration: '5ms',
 };
+/** With the defaults of 100 ms, here and above, waiting is most of what a commit takes. */
+const FLUSH_THROTTLE_TIMEOUT = '1ms';
 const CONFIGURATION =
   'persistent_kvstore, timeout_commit=0s, skip_timeout_commit=true, create_empty_blocks=false, ' +
-  'peer_gossip_sleep_duration=5ms; broadcast_tx_sync and NewBlock over a WebSocket';
+  'peer_gossip_sleep_duration=5ms, flush_throttle_timeout=1ms; ' +
+  'broadcast_tx_sync and NewBlock over a WebSocket';
 
 /**
  * Starts four validators of CometBFT's kvstore under `folder`, two of `ports` each; `refused` tells
@@ -94,6 +96,7 @@ function configure(
   change('p2p', {
     ...{ laddr: `tcp://127.0.0.1:${p2pPort}`, external_address: '', persistent_peers: others },
     ...{ addr_book_strict: false, allow_duplicate_ip: true, pex: false },
+    flush_throttle_timeout: FLUSH_THROTTLE_TIMEOUT,
   });
   change('mempool', { size: 50_000, cache_size: 100_000 });
   change('consensus', CONSENSUS);

@@ -12,9 +12,10 @@ import type { NodeCommand } from './ledger-node.ts';
 
 const SCRIPT = fileURLToPath(new URL('./ledger-node.ts', import.meta.url));
 const CHAIN = 'bench';
-/** Keys that sign each node's transactions, as several tasks would: its own and those of followers. */
+/** Keys that sign each node's transactions, as for several tasks: its own and followers'. */
 const SIGNERS = 4;
 const UP_MS = 30_000;
+const STOP_MS = 5000;
 
 interface NodeStatus {
   readonly height: number;
@@ -53,7 +54,7 @@ export async function startDitenValidators(
     kill: (node) => nodes[node]!.kill(),
     restart: (node) => nodes[node]!.start(),
     [Symbol.asyncDispose]: async () => {
-      await Promise.all(nodes.map((node) => node.kill()));
+      await Promise.all(nodes.map((node) => node.stop()));
     },
   };
   try {
@@ -171,6 +172,16 @@ class BenchNode {
     };
     if (latenciesMs !== undefined) return latenciesMs;
     throw new Error(`${this.name}: a transaction failed: ${JSON.stringify(failure)}`);
+  }
+
+  /** Lets it end by itself. */
+  async stop(): Promise<void> {
+    if (!this.isUp) return;
+    const ended = once(this.#child, 'exit');
+    const timer = setTimeout(() => this.#child.kill('SIGKILL'), STOP_MS);
+    this.#child.stdin!.end();
+    await ended;
+    clearTimeout(timer);
   }
 
   async kill(): Promise<void> {

@@ -70,7 +70,7 @@ export async function measureIdle(
   });
 }
 
-/** Every contender has its turn in every round, so that what else the machine does meets all alike. */
+/** All have their turn in every round, so that what else the machine does meets all alike. */
 export async function measureRounds(
   contenders: readonly LedgerContender[],
   seconds: number,
@@ -94,8 +94,8 @@ export async function measureRounds(
 }
 
 /**
- * Kills one node for that long while the others are at work, and starts it again; the others stay at
- * work until it has caught up.
+ * Kills one node for that long while the others are at work, and starts it again; the others stay
+ * at work until it has caught up.
  */
 export async function measureCatchUp(
   contender: LedgerContender,

@@ -21,6 +21,6 @@ export function processUsage(pid: number): ProcessUsage | undefined {
       rssBytes: 1024 * Number(rss?.[1] ?? Number.NaN),
     };
   } catch {
-    return undefined; // not Linux, or the process has ended: the report says that it was not measured
+    return undefined; // not Linux, or the process has ended: it was not measured
   }
 }

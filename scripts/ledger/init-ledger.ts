@@ -63,9 +63,9 @@ export function initLedger({ folder, chainId, timeMs, members }: LedgerPlan): st
 /** The genesis as TOML, under what a person should know of it. */
 function genesisText(genesis: Genesis): string {
   return [
-    `# What the chain "${genesis.chainId}" starts from: every node needs these values, none of them`,
-    '# secret. Members and operators change later by transactions, never here. Digest, which is the',
-    `# identity of the chain: ${digestOf(encodeGenesis(genesis))}`,
+    `# What the chain "${genesis.chainId}" starts from. Every node needs these values; none is`,
+    '# secret. Members and operators change later by transactions, never here.',
+    `# Digest, which is the identity of the chain: ${digestOf(encodeGenesis(genesis))}`,
     '',
     `${stringify(genesis)}`,
   ].join('\n');
@@ -97,7 +97,11 @@ function unlessUnwritable(path: string, write: () => void): void {
   try {
     write();
   } catch (cause) {
-    const message = `${path}: cannot write there (${(cause as Error).message}); give another folder`;
-    throw new ProgramError('file-unwritable', message, { cause });
+    const reason = (cause as Error).message;
+    throw new ProgramError(
+      'file-unwritable',
+      `${path}: cannot write there (${reason}); give another folder`,
+      { cause },
+    );
   }
 }

@@ -142,17 +142,12 @@ describe('the commands on a ledger', () => {
 
   it('refuse wrong input in one line', async () => {
     const { folder } = at;
-    for (const command of [
-      ['status'],
-      ['tail'],
-      ['show', '1'],
-      ['verify'],
-      ['prove', 'x', '-o', 'y'],
-    ]) {
-      const args = ['ledger', ...command, '--file'];
-      await refuses([...args, 'none'], folder, usage(/\[file-unreadable\]/));
-      await refuses([...args, 'garbage'], folder, { says: /\[database-corrupt\]/ });
-    }
+    const none = (...command: string[]) => ['ledger', ...command, '--file', 'none'];
+    await refuses(none('status'), folder, usage(/\[file-unreadable\]/));
+    await refuses(none('tail'), folder, usage(/\[file-unreadable\]/));
+    const garbage = (...command: string[]) => ['ledger', ...command, '--file', 'garbage'];
+    await refuses(garbage('verify'), folder, { says: /\[database-corrupt\]/ });
+    await refuses(garbage('prove', 'x', '-o', 'y'), folder, { says: /\[database-corrupt\]/ });
     const show = (what: string) => ['ledger', 'show', what, '--file', 'l.sqlite'];
     await refuses(show('0'), folder, usage(/no block 0; the newest is 4 \[height-unknown\]/));
     await refuses(show('5'), folder, usage(/\[height-unknown\]/));

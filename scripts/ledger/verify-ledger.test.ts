@@ -1,12 +1,13 @@
 import assert from 'node:assert/strict';
-import { copyFileSync } from 'node:fs';
+import { copyFileSync, existsSync } from 'node:fs';
 import { before, describe, it } from 'node:test';
 import { LedgerFile } from '#edge-node/ledger/ledger-file.ts';
 import { ledgerStoreSchema } from '#edge-node/ledger/ledger-store-schema.ts';
 import { type Database, openDatabase } from '#runtime/database/database.ts';
 import { verifyAccountNatively } from '#runtime/identity/native-verification.ts';
 import { useFolder } from '../model/diten.fixture.ts';
-import { writeExampleLedger } from './example-ledger.fixture.ts';
+import { version, writeExampleLedger } from './example-ledger.fixture.ts';
+import { runProve } from './prove-record.ts';
 
 const at = useFolder();
 
@@ -70,6 +71,17 @@ describe('verification of a ledger file', () => {
       }
     });
   }
+
+  it('lets no proof be made that does not verify', () => {
+    const file = at.path('unprovable.sqlite');
+    copyFileSync(at.path('l.sqlite'), file);
+    const database = openDatabase(file, ledgerStoreSchema);
+    flip(database, ['log_nodes', 'hash', 'level = 1 AND node = 0'], 0.5);
+    database.close();
+    const output = at.path('unprovable');
+    assert.throws(() => runProve(version, { file, output }), { code: 'not-included', exit: 1 });
+    assert.ok(!existsSync(output));
+  });
 
   it('finds another genesis', () => {
     const found = verdictAfter((database) => flip(database, ['chain', 'genesis', 'id = 1'], 0.5));

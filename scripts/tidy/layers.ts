@@ -19,6 +19,9 @@ const BEHIND_A_PORT: Record<string, readonly string[]> = {
   'better-sqlite3': ['runtime/database/'],
   mqtt: ['runtime/mqtt/', 'edge-node/broker/'],
   aedes: ['runtime/mqtt/', 'edge-node/broker/'],
+  libp2p: ['runtime/peers/'],
+  '@libp2p': ['runtime/peers/'],
+  '@multiformats/multiaddr': ['runtime/peers/'],
 };
 
 /** `shared <- runtime <- { device-agent, edge-node } <- scripts`, and how an import is written. */
