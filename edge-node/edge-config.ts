@@ -58,7 +58,6 @@ const ledgerSchema = z
       .default(4 * 2 ** 30),
   })
   .prefault({});
-export type LedgerConfig = z.infer<typeof ledgerSchema>;
 
 /** The configuration of one edge node. */
 export const edgeConfigSchema = z.strictObject({

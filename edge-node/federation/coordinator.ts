@@ -15,7 +15,7 @@ import {
 } from '#shared/federation/learning-round.ts';
 import type { Digest } from '#shared/identity/digest.ts';
 import { readState } from '#shared/ledger/contract/state.ts';
-import type { PayloadStore } from '../ledger/payload-store.ts';
+import type { PayloadStore } from '../ledger/payloads/payload-store.ts';
 import type { LearningHost } from './learning-host.ts';
 import {
   acceptedOf,

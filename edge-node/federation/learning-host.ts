@@ -18,7 +18,7 @@ import {
   updateCodec,
 } from '#shared/wire/learning.ts';
 import { type Channel, deviceOfTopic, everyDevice, topicOf } from '#shared/wire/topics.ts';
-import type { PayloadStore } from '../ledger/payload-store.ts';
+import type { PayloadStore } from '../ledger/payloads/payload-store.ts';
 import type { TwinPlacement } from '../twins/twin-placement.ts';
 import type { TwinStore } from '../twins/twin-store.ts';
 import {

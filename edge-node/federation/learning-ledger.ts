@@ -13,7 +13,7 @@ export interface LearningLedger {
   readonly node: { readonly name: string; readonly keyId: KeyId };
   /** As the newest block left it. */
   readonly state: StateView;
-  /** Signs with the node's key; resolves once the transaction is in a block, whatever came of it. */
+  /** Signs as this node; resolves once the transaction is in a block, whatever came of it. */
   submit(content: TransactionContent): Promise<Result<{ readonly outcome: string }, Failure>>;
   /** Calls the handler after each block is durable, in order. */
   onCommit(handler: (committed: Pick<StagedBlock, 'block' | 'outcomes'>) => void): void;

@@ -5,7 +5,7 @@ import type { PeerNetwork } from '#runtime/peers/peer-network.ts';
 import { configurationError } from '#runtime/process/program-error.ts';
 import { taskCodec } from '#shared/wire/learning.ts';
 import type { EdgeConfig } from '../edge-config.ts';
-import type { PayloadStore } from '../ledger/payload-store.ts';
+import type { PayloadStore } from '../ledger/payloads/payload-store.ts';
 import type { TwinPlacement } from '../twins/twin-placement.ts';
 import type { TwinStore } from '../twins/twin-store.ts';
 import { Coordinator } from './coordinator.ts';

@@ -11,7 +11,7 @@ import type { PeerNetwork } from '#runtime/peers/peer-network.ts';
 import { exampleGenesis, exampleMember } from '#shared/ledger/chain.fixture.ts';
 import { encodeGenesis, type Genesis } from '#shared/ledger/genesis.ts';
 import type { TransactionContent } from '#shared/ledger/transaction.ts';
-import type { ConsensusTiming } from './height-timers.ts';
+import type { ConsensusTiming } from './consensus/height-timers.ts';
 import { LedgerNode, type LedgerNodeOptions } from './ledger-node.ts';
 import { memberKeys } from './native-member.fixture.ts';
 

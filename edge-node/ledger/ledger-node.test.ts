@@ -7,10 +7,10 @@ import { keyIdOf } from '#shared/identity/keys.ts';
 import { exampleMember } from '#shared/ledger/chain.fixture.ts';
 import { encodeMessage } from '#shared/ledger/consensus/message-codec.ts';
 import { sign, signableVote } from '#shared/ledger/consensus/message-signature.ts';
-import { encodeFrame } from './consensus-frame.ts';
+import { encodeFrame } from './consensus/consensus-frame.ts';
 import { Cluster, type ClusterNode, until } from './ledger-cluster.fixture.ts';
-import { LedgerFile } from './ledger-file.ts';
 import { nativeMember } from './native-member.fixture.ts';
+import { LedgerFile } from './store/ledger-file.ts';
 
 describe('a ledger of four nodes', { timeout: 30_000 }, () => {
   it('commits what any of them is given, and all agree', async () => {

@@ -17,14 +17,14 @@ import {
   signTransaction,
   type TransactionContent,
 } from '#shared/ledger/transaction.ts';
-import { BlockSync, type SyncTiming } from './block-sync.ts';
-import { Checkpoints } from './checkpoints.ts';
-import { ConsensusEngine, type EngineStatus } from './consensus-engine.ts';
-import type { ConsensusTiming } from './height-timers.ts';
-import { ledgerRefusals } from './ledger-refusals.ts';
-import { LedgerStore, type StoredBlock } from './ledger-store.ts';
-import { Mempool, type Receipt } from './mempool.ts';
-import { SigningMarker } from './signing-marker.ts';
+import { ConsensusEngine, type EngineStatus } from './consensus/consensus-engine.ts';
+import type { ConsensusTiming } from './consensus/height-timers.ts';
+import { Checkpoints } from './proofs/checkpoints.ts';
+import { SigningMarker } from './signing/signing-marker.ts';
+import { ledgerRefusals } from './store/ledger-refusals.ts';
+import { LedgerStore, type StoredBlock } from './store/ledger-store.ts';
+import { BlockSync, type SyncTiming } from './sync/block-sync.ts';
+import { Mempool, type Receipt } from './transactions/mempool.ts';
 
 /** How many heights a transaction of this node's own may wait for its block. */
 const HEIGHTS_TO_WAIT = 10_000;

@@ -13,12 +13,12 @@ import type { PeerNetwork } from '#runtime/peers/peer-network.ts';
 import { ExampleChain, operator } from '#shared/ledger/chain.fixture.ts';
 import { verifyProof } from '#shared/ledger/light-verifier.ts';
 import { seededNoteSigner } from '#shared/ledger/log/log.fixture.ts';
-import { BlockSync } from './block-sync.ts';
-import { Checkpoints } from './checkpoints.ts';
-import { Mempool } from './mempool.ts';
-import { CHUNK_SIZE_BYTES, openPayloadDatabase } from './payload-file.ts';
-import { PayloadStore } from './payload-store.ts';
+import { CHUNK_SIZE_BYTES, openPayloadDatabase } from './payloads/payload-file.ts';
+import { PayloadStore } from './payloads/payload-store.ts';
+import { Checkpoints } from './proofs/checkpoints.ts';
 import { StoredNode, until, voucher } from './stored-node.fixture.ts';
+import { BlockSync } from './sync/block-sync.ts';
+import { Mempool } from './transactions/mempool.ts';
 
 const COUNT = 4;
 const folder = mkdtempSync(join(tmpdir(), 'diten-over-libp2p-'));

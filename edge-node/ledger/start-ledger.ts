@@ -12,10 +12,10 @@ import { readState, type StateView, type StateWrites } from '#shared/ledger/cont
 import { decodeGenesis } from '#shared/ledger/genesis.ts';
 import type { EdgeConfig } from '../edge-config.ts';
 import type { LearningLedger } from '../federation/learning-ledger.ts';
-import { ownGenesis, readGenesis } from './genesis-file.ts';
 import { LedgerNode } from './ledger-node.ts';
-import { openPayloadDatabase } from './payload-file.ts';
-import { PayloadStore } from './payload-store.ts';
+import { openPayloadDatabase } from './payloads/payload-file.ts';
+import { PayloadStore } from './payloads/payload-store.ts';
+import { ownGenesis, readGenesis } from './store/genesis-file.ts';
 
 export interface StartLedgerOptions {
   readonly config: EdgeConfig;

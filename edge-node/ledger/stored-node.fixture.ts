@@ -13,8 +13,8 @@ import { checkCertificate } from '#shared/ledger/consensus/certificate.ts';
 import { createSignatureCheck } from '#shared/ledger/consensus/message-signature.ts';
 import { executeBlock, type StagedBlock } from '#shared/ledger/execute-block.ts';
 import type { TransactionContent } from '#shared/ledger/transaction.ts';
-import type { EncodedDecision, SyncedLedger } from './block-sync.ts';
-import { LedgerStore } from './ledger-store.ts';
+import { LedgerStore } from './store/ledger-store.ts';
+import type { EncodedDecision, SyncedLedger } from './sync/block-sync.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'diten-stored-node-'));
 after(() => rmSync(folder, { recursive: true }));

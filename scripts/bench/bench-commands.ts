@@ -22,6 +22,7 @@ export function addBenchCommands(program: Command): void {
       "four validators: latency, throughput, idle use, catching up; and CometBFT's if there is one",
     )
     .option('--seconds <n>', 'how long each measurement takes', wholeSeconds, 10)
+    .option('--rounds <n>', 'turns each contender gets', wholeRounds, 3)
     .option('--cometbft <file>', "CometBFT's program", 'cometbft')
     .option('--json <file>', 'write the report there')
     .action(async (options) => {

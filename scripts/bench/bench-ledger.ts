@@ -21,6 +21,8 @@ import { median } from './median.ts';
 export interface BenchLedgerOptions {
   /** How long each measurement takes. */
   readonly seconds: number;
+  /** Turns each contender gets at each load. */
+  readonly rounds: number;
   /** CometBFT's program. */
   readonly cometbft: string;
   readonly json?: string;
@@ -45,7 +47,8 @@ export async function benchLedger(options: BenchLedgerOptions): Promise<number> 
   return exitCode.ok;
 }
 
-async function measure(folder: string, { seconds, cometbft }: BenchLedgerOptions) {
+async function measure(folder: string, options: BenchLedgerOptions) {
+  const { seconds, rounds, cometbft } = options;
   const [cpu] = cpus();
   const machine = {
     ...{ cpu: cpu?.model, cores: cpus().length, node: process.version, arch: process.arch },
@@ -67,7 +70,7 @@ async function measure(folder: string, { seconds, cometbft }: BenchLedgerOptions
   else contenders.push(stack.use(other));
   for (const { name, description } of contenders) console.log(`${name}: ${description}`);
 
-  const results = await measureAll(contenders, seconds);
+  const results = await measureAll(contenders, options);
   const proof = benchProof(place('proof'), PROOF_RECORDS);
   console.log(
     `proof     out of ${proof.records} records: ${proof.sizeBytes} bytes, ` +
@@ -78,7 +81,7 @@ async function measure(folder: string, { seconds, cometbft }: BenchLedgerOptions
     machine,
     validators: NODES,
     transactionSizeBytes: TRANSACTION_SIZE_BYTES,
-    seconds,
+    ...{ seconds, turns: rounds },
     description: diten.description,
     ...own,
     proof,
@@ -92,7 +95,7 @@ async function measure(folder: string, { seconds, cometbft }: BenchLedgerOptions
 
 async function measureAll(
   contenders: readonly LedgerContender[],
-  seconds: number,
+  { seconds, rounds: count }: BenchLedgerOptions,
 ): Promise<LedgerResult[]> {
   const idle = await measureIdle(contenders, seconds);
   for (const [index, { name }] of contenders.entries()) {
@@ -101,7 +104,7 @@ async function measureAll(
       `idle      ${name}: ${shown(cpuPercent)} % of a core, ${shown(rssMb)} MB a process`,
     );
   }
-  const rounds = await measureRounds(contenders, seconds);
+  const rounds = await measureRounds(contenders, { seconds, rounds: count });
   const results: LedgerResult[] = [];
   for (const [index, contender] of contenders.entries()) {
     const catchUp = await measureCatchUp(contender, seconds);
@@ -152,5 +155,5 @@ function ratiosOf(own: LedgerResult, other: LedgerResult) {
 }
 
 function shown(value: number | null): string {
-  return value === null ? '-' : value.toFixed(value < 100 ? 1 : 0);
+  return value === null || !Number.isFinite(value) ? '-' : value.toFixed(value < 100 ? 1 : 0);
 }

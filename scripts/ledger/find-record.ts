@@ -1,4 +1,4 @@
-import type { LedgerFile, RecordedBlock } from '#edge-node/ledger/ledger-file.ts';
+import type { LedgerFile, RecordedBlock } from '#edge-node/ledger/store/ledger-file.ts';
 import type { Transaction } from '#shared/ledger/transaction.ts';
 import { wrongUsage } from './ledger-input.ts';
 

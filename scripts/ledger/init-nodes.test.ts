@@ -3,7 +3,7 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSy
 import { describe, it } from 'node:test';
 import { parse } from 'smol-toml';
 import { edgeConfigSchema } from '#edge-node/edge-config.ts';
-import { readGenesis } from '#edge-node/ledger/genesis-file.ts';
+import { readGenesis } from '#edge-node/ledger/store/genesis-file.ts';
 import { loadConfig } from '#runtime/config/load-config.ts';
 import { openNodeKeys } from '#runtime/identity/node-keys.ts';
 import { openSigningKey } from '#runtime/identity/signing-key.ts';

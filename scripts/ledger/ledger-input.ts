@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs';
-import { LedgerFile } from '#edge-node/ledger/ledger-file.ts';
+import { LedgerFile } from '#edge-node/ledger/store/ledger-file.ts';
 import { exitCode, ProgramError } from '#runtime/process/program-error.ts';
 
 /**

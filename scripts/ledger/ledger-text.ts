@@ -1,4 +1,4 @@
-import type { LedgerFile, RecordedBlock } from '#edge-node/ledger/ledger-file.ts';
+import type { LedgerFile, RecordedBlock } from '#edge-node/ledger/store/ledger-file.ts';
 import { bytesToHex } from '#shared/basics/bytes.ts';
 import { digestSchema } from '#shared/identity/digest.ts';
 import type { Entities } from '#shared/ledger/contract/state.ts';

@@ -1,4 +1,4 @@
-import { proveRecord } from '#edge-node/ledger/record-proof.ts';
+import { proveRecord } from '#edge-node/ledger/proofs/record-proof.ts';
 import { ProgramError } from '#runtime/process/program-error.ts';
 import { verifyProof } from '#shared/ledger/light-verifier.ts';
 import { policyOf } from '#shared/ledger/log/chain-policy.ts';

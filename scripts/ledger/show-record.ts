@@ -1,4 +1,4 @@
-import type { LedgerFile, RecordedBlock } from '#edge-node/ledger/ledger-file.ts';
+import type { LedgerFile, RecordedBlock } from '#edge-node/ledger/store/ledger-file.ts';
 import { decodeCommit } from '#shared/ledger/commit-codec.ts';
 import { withoutControls } from '#shared/ledger/log/note-key.ts';
 import { findRecord } from './find-record.ts';

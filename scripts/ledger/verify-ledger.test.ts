@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { copyFileSync, existsSync } from 'node:fs';
 import { before, describe, it } from 'node:test';
-import { LedgerFile } from '#edge-node/ledger/ledger-file.ts';
-import { ledgerStoreSchema } from '#edge-node/ledger/ledger-store-schema.ts';
+import { LedgerFile } from '#edge-node/ledger/store/ledger-file.ts';
+import { ledgerStoreSchema } from '#edge-node/ledger/store/ledger-store-schema.ts';
 import { type Database, openDatabase } from '#runtime/database/database.ts';
 import { verifyAccountNatively } from '#runtime/identity/native-verification.ts';
 import { useFolder } from '../model/diten.fixture.ts';

@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { type RoundSummary, roundSummary } from '#edge-node/federation/version-log.ts';
-import { LedgerFile } from '#edge-node/ledger/ledger-file.ts';
+import { LedgerFile } from '#edge-node/ledger/store/ledger-file.ts';
 import { ProgramError } from '#runtime/process/program-error.ts';
 import type { PlannedEdge } from './trial-plan.ts';
 import type { LedgerNodeReport, LedgerReport } from './trial-report.ts';

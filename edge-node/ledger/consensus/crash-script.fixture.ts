@@ -21,10 +21,10 @@ import type { Proposal, Vote } from '#shared/ledger/consensus/vote.ts';
 import { executeBlock, type StagedBlock, stageBlock } from '#shared/ledger/execute-block.ts';
 import { encodeGenesis } from '#shared/ledger/genesis.ts';
 import { type EncodedTransaction, signTransaction } from '#shared/ledger/transaction.ts';
+import { taskDefinition, testGenesis } from '../ledger-cluster.fixture.ts';
+import { nativeMember } from '../native-member.fixture.ts';
 import { decodeFrame } from './consensus-frame.ts';
 import { type Loss, Machine } from './crash-lab.fixture.ts';
-import { taskDefinition, testGenesis } from './ledger-cluster.fixture.ts';
-import { nativeMember } from './native-member.fixture.ts';
 
 export const HEIGHTS = 3;
 

@@ -6,7 +6,7 @@ import type { HeightInput, HeightState } from '#shared/ledger/consensus/height.t
 import { createSignatureCheck } from '#shared/ledger/consensus/message-signature.ts';
 import type { LastSigned } from '#shared/ledger/consensus/sign-guard.ts';
 import type { UnsignedProposal, UnsignedVote } from '#shared/ledger/consensus/vote.ts';
-import type { LedgerStore } from './ledger-store.ts';
+import type { LedgerStore } from '../store/ledger-store.ts';
 import { SigningInquiry } from './signing-inquiry.ts';
 import { type PermitStatus, SigningPermit } from './signing-permit.ts';
 import { type SignedMessage, ValidatorSigner } from './validator-signer.ts';

@@ -11,13 +11,13 @@ import type { VerifyAccount } from '#shared/identity/account-key.ts';
 import type { Digest } from '#shared/identity/digest.ts';
 import type { KeyId } from '#shared/identity/keys.ts';
 import { decodeTransaction, type EncodedTransaction } from '#shared/ledger/transaction.ts';
+import { sha256 } from '../payloads/payload-file.ts';
 import {
   decodePendingPage,
   decodePendingRequest,
   encodePendingMessage,
   PAGE_SIZE_BYTES_MAX,
 } from './mempool-message.ts';
-import { sha256 } from './payload-file.ts';
 import {
   type CommittedState,
   type DroppedPending,

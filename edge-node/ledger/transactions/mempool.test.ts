@@ -22,11 +22,11 @@ import {
   type EncodedTransaction,
   type TransactionContent,
 } from '#shared/ledger/transaction.ts';
+import { sha256 } from '../payloads/payload-file.ts';
+import { StoredNode, until, voucher } from '../stored-node.fixture.ts';
 import { Mempool } from './mempool.ts';
 import { decodePendingPage, encodePendingMessage } from './mempool-message.ts';
-import { sha256 } from './payload-file.ts';
 import type { MempoolLimits } from './pending-transactions.ts';
-import { StoredNode, until, voucher } from './stored-node.fixture.ts';
 
 const TOPIC = 'diten/site/transactions';
 

@@ -16,7 +16,7 @@ import {
   stageBlock,
 } from '#shared/ledger/execute-block.ts';
 import type { EncodedTransaction } from '#shared/ledger/transaction.ts';
-import type { LedgerStore } from './ledger-store.ts';
+import type { LedgerStore } from '../store/ledger-store.ts';
 
 /** Blocks of one height that are kept in memory with what follows from them. */
 const BLOCKS_MAX = 8;

@@ -1,8 +1,8 @@
 import type { PeerKey, PeerNetwork } from '#runtime/peers/peer-network.ts';
 import { encodeMessage } from '#shared/ledger/consensus/message-codec.ts';
 import type { ConsensusMessage } from '#shared/ledger/consensus/resend.ts';
+import type { LedgerStore } from '../store/ledger-store.ts';
 import { encodeFrame } from './consensus-frame.ts';
-import type { LedgerStore } from './ledger-store.ts';
 import { votersOf } from './peer-voters.ts';
 import type { ProposedBlocks } from './proposed-blocks.ts';
 

@@ -8,13 +8,13 @@ import { PeerError, type PeerNetwork } from '#runtime/peers/peer-network.ts';
 import type { Digest } from '#shared/identity/digest.ts';
 import { ExampleChain, exampleGenesis, operator } from '#shared/ledger/chain.fixture.ts';
 import { encodeCommit } from '#shared/ledger/commit-codec.ts';
+import { StoredNode, until, voucher } from '../stored-node.fixture.ts';
 import { BlockSync, type SyncTiming } from './block-sync.ts';
 import {
   decodeBlocksAnswer,
   decodeBlocksRequest,
   encodeSyncMessage,
 } from './block-sync-message.ts';
-import { StoredNode, until, voucher } from './stored-node.fixture.ts';
 
 const timing: SyncTiming = {
   ...{ statusMs: 20, requestTimeoutMs: 60, graceMs: 5, announceMs: 1, retryMs: 5 },

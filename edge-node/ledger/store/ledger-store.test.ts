@@ -7,11 +7,11 @@ import { openDatabase } from '#runtime/database/database.ts';
 import { keyIdOf } from '#shared/identity/keys.ts';
 import { ExampleChain, member } from '#shared/ledger/chain.fixture.ts';
 import { encodeGenesis } from '#shared/ledger/genesis.ts';
-import { taskDefinition, testGenesis } from './ledger-cluster.fixture.ts';
+import { taskDefinition, testGenesis } from '../ledger-cluster.fixture.ts';
+import { nativeMember } from '../native-member.fixture.ts';
+import { StoredNode } from '../stored-node.fixture.ts';
 import { LedgerStore } from './ledger-store.ts';
 import { ledgerStoreSchema } from './ledger-store-schema.ts';
-import { nativeMember } from './native-member.fixture.ts';
-import { StoredNode } from './stored-node.fixture.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'diten-store-'));
 after(() => rmSync(folder, { recursive: true }));

@@ -22,10 +22,10 @@ import type { Proposal, Vote } from '#shared/ledger/consensus/vote.ts';
 import { stageBlock } from '#shared/ledger/execute-block.ts';
 import { encodeGenesis } from '#shared/ledger/genesis.ts';
 import { signTransaction } from '#shared/ledger/transaction.ts';
+import { taskDefinition, testGenesis } from '../ledger-cluster.fixture.ts';
+import { nativeMember } from '../native-member.fixture.ts';
 import { decodeFrame, encodeFrame } from './consensus-frame.ts';
 import { Machine } from './crash-lab.fixture.ts';
-import { taskDefinition, testGenesis } from './ledger-cluster.fixture.ts';
-import { nativeMember } from './native-member.fixture.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'diten-abuse-'));
 after(() => rmSync(folder, { recursive: true }));

@@ -8,8 +8,8 @@ import type { HeightState } from '#shared/ledger/consensus/height.ts';
 import { decodeMessage, encodeMessage } from '#shared/ledger/consensus/message-codec.ts';
 import type { ConsensusMessage } from '#shared/ledger/consensus/resend.ts';
 import { countOf } from '#shared/ledger/consensus/vote-keeper.ts';
-import type { LedgerStore } from './ledger-store.ts';
-import { voterOf, votersOf } from './peer-voters.ts';
+import { voterOf, votersOf } from '../consensus/peer-voters.ts';
+import type { LedgerStore } from '../store/ledger-store.ts';
 import type { SigningPermit } from './signing-permit.ts';
 
 const PROTOCOL = 'signed-by-you';

@@ -19,16 +19,16 @@ import { type ConsensusMessage, messagesToResend } from '#shared/ledger/consensu
 import { stepHeight } from '#shared/ledger/consensus/step-height.ts';
 import type { UnsignedProposal, UnsignedVote } from '#shared/ledger/consensus/vote.ts';
 import type { StagedBlock } from '#shared/ledger/execute-block.ts';
+import { SigningAuthority } from '../signing/signing-authority.ts';
+import type { PermitStatus } from '../signing/signing-permit.ts';
+import type { LedgerStore } from '../store/ledger-store.ts';
 import { ConsensusGate, type GateHost } from './consensus-gate.ts';
 import { ConsensusSender } from './consensus-sender.ts';
 import { checkDecided, type EncodedDecision } from './decided-block.ts';
 import { DurableStep } from './durable-step.ts';
 import { type ConsensusTiming, consensusTiming, HeightTimers } from './height-timers.ts';
-import type { LedgerStore } from './ledger-store.ts';
 import { ProposedBlocks, type TransactionSource } from './proposed-blocks.ts';
 import { replayHeight } from './replay-height.ts';
-import { SigningAuthority } from './signing-authority.ts';
-import type { PermitStatus } from './signing-permit.ts';
 import { encodeInput } from './stored-input.ts';
 
 export interface EngineOptions {

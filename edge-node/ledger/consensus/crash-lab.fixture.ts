@@ -12,9 +12,9 @@ import { encodeMessage } from '#shared/ledger/consensus/message-codec.ts';
 import type { ConsensusMessage } from '#shared/ledger/consensus/resend.ts';
 import type { StagedBlock } from '#shared/ledger/execute-block.ts';
 import type { EncodedTransaction } from '#shared/ledger/transaction.ts';
+import { LedgerStore, type LedgerStoreOptions, type TurnRecord } from '../store/ledger-store.ts';
 import { ConsensusEngine } from './consensus-engine.ts';
 import { encodeFrame } from './consensus-frame.ts';
-import { LedgerStore, type LedgerStoreOptions, type TurnRecord } from './ledger-store.ts';
 import type { TransactionSource } from './proposed-blocks.ts';
 
 /** What becomes of a file when its machine stops. */

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { copyFileSync, existsSync, rmSync } from 'node:fs';
 import { describe, it } from 'node:test';
-import { Cluster, type ClusterNode, until } from './ledger-cluster.fixture.ts';
+import { Cluster, type ClusterNode, until } from '../ledger-cluster.fixture.ts';
 
 describe('a validator whose database is not its newest', { timeout: 30_000 }, () => {
   it('observes where it was deleted, until the others are beyond what it signed', async () => {

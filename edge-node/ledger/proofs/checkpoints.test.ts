@@ -23,9 +23,9 @@ import {
 import { seededNoteSigner } from '#shared/ledger/log/log.fixture.ts';
 import { rootOf } from '#shared/ledger/log/merkle-log.ts';
 import type { EncodedTransaction } from '#shared/ledger/transaction.ts';
+import { StoredNode, until, voucher } from '../stored-node.fixture.ts';
 import { Checkpoints } from './checkpoints.ts';
 import { type Cosignature, Cosignatures, encodeCosignature } from './cosignatures.ts';
-import { StoredNode, until, voucher } from './stored-node.fixture.ts';
 
 describe('checkpoints', () => {
   it('of a node alone are there at once, and prove each record', (t) => {
