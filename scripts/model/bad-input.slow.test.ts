@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { before, describe, it } from 'node:test';
 import { createMlpModel } from '#shared/training/mlp-model.ts';
 import {
@@ -8,6 +9,7 @@ import {
   encodeModel,
   TensorProto,
 } from '#shared/training/model/onnx-proto.ts';
+import { int64Tensor } from '#shared/training/model/onnx-tensor.ts';
 import { encodeTensorFile, type TensorValues } from '#shared/training/model/tensor-file.ts';
 import {
   buildModel,
@@ -85,7 +87,7 @@ describe('a model that is no good', () => {
     const branch: readonly FixtureNode[] = [
       ['MatMul', ['x', 'frozen'], 'f'],
       ['MatMul', ['x', 'w'], 'h'],
-      ['Ceil', ['f'], 'c'],
+      ['Hardmax', ['f'], 'c'],
       ['Add', ['h', 'c'], 'y'],
     ];
     write('branch.onnx', model(...branch));
@@ -114,6 +116,27 @@ describe('a model that is no good', () => {
     );
     const args = train('--target', 'a,b').with(2, 'quantised.onnx');
     await refuses(args, place.folder, { says: /DequantizeLinear.*before quantisation/ });
+  });
+
+  it('is told to be float32 where the runtime lacks an operator for float64', async () => {
+    const wide = dataType.float64;
+    write(
+      'wide.onnx',
+      buildModel({
+        nodes: [
+          ['MatMul', ['x', 'w'], 'h'],
+          ['Erf', ['h'], 'e'],
+          ['ReduceMax', ['e', 'axes'], 'y', { keepdims: { int: 1 } }],
+        ],
+        initialisers: [
+          randomTensor('w', [2, 2], { seed: 1, type: wide }),
+          int64Tensor('axes', [1], [1]),
+        ],
+        inputs: [port('x', [null, 2], wide)],
+        outputs: [port('y', [null, 1], wide)],
+      }),
+    );
+    await refuses(commands.graph('wide.onnx'), place.folder, { says: /export it in float32/ });
   });
 
   it('is refused where nothing in it trains', async () => {
@@ -232,6 +255,23 @@ describe('test data that are no good', () => {
     await refusesTensors({ x: few }, /input_0\.pb has 2 examples, the target has 3/);
   });
 
+  it('are refused: an index outside of its table, with what the runtime says', async () => {
+    const table = buildModel({
+      nodes: [
+        ['Gather', ['w', 'x'], 'rows'],
+        ['Squeeze', ['rows', 'axes'], 'y'],
+      ],
+      initialisers: [randomTensor('w', [2, 2], { seed: 1, type }), int64Tensor('axes', [1], [1])],
+      inputs: [port('x', [null, 1], dataType.int64)],
+      outputs: [port('y', [null, 2], type)],
+    });
+    write('table.onnx', table);
+    write('input_0.pb', encodeTensorFile({ name: 'x', shape: [1, 1], data: BigInt64Array.of(9n) }));
+    write('target_0.pb', encodeTensorFile({ name: 't', shape: [1, 2], data: new Float32Array(2) }));
+    const args = gradients('mse').with(2, 'table.onnx');
+    await refuses(args, place.folder, { says: /table\.onnx: cannot run .*\[model-failed\]/ });
+  });
+
   it('are refused: not a number, no class, no tensor', async () => {
     const hole = { ...x, data: Float32Array.of(0, 0, Number.NaN, 0, 0, 0) };
     await refusesTensors({ x: hole }, /input_0\.pb holds NaN as value 2/);
@@ -243,6 +283,35 @@ describe('test data that are no good', () => {
     );
     write('target_0.pb', encodeTensorFile(target).subarray(0, 20));
     await refuses(gradients('mse'), place.folder, { says: /target_0\.pb: not a TensorProto/ });
+  });
+});
+
+describe('what cannot be made or written', () => {
+  it('is a model too large for the compiler', async () => {
+    const args = ['model', 'new', 'mlp', '--in', '99999999', '--out', '99999999'];
+    await refuses(args, place.folder, { code: 2, says: /model-too-large/ });
+    const wide = ['model', 'new', 'gru', '--in', '2', '--out', '1', '--hidden', '9999999'];
+    await refuses(wide, place.folder, { code: 2, says: /more than 536870912; give smaller/ });
+  });
+
+  it('is known before it trains, not after', async () => {
+    for (const option of ['-o', '--json']) {
+      const { code, out, complaint } = await runDiten(
+        train(option, join('gone', 'file')),
+        place.folder,
+      );
+      assert.match(complaint, /^diten: cannot write gone[^\n]+\[file-unwritable\]\n$/);
+      assert.deepEqual({ code, out }, { code: 1, out: '' });
+    }
+  });
+
+  it('is a folder of gradients where a file is', async () => {
+    write('input_0.pb', encodeTensorFile({ name: 'x', shape: [1, 2], data: new Float32Array(2) }));
+    write('target_0.pb', encodeTensorFile({ name: 't', shape: [1, 1], data: new Float32Array(1) }));
+    const args = ['--data', '.', '--loss', 'mse', '--out', 'good.csv'];
+    await refuses(['model', 'gradients', 'mlp.onnx', ...args], place.folder, {
+      says: /cannot write good\.csv/,
+    });
   });
 });
 

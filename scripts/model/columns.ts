@@ -46,7 +46,7 @@ export function readColumns(file: string, names: readonly string[], where?: RowC
         throw new ProgramError(
           'not-a-number',
           `${file}:${line}: column ${name} holds ${JSON.stringify(fields[index])}, which is no ` +
-            'finite number; mend or remove that row',
+            'finite number of float32; mend or remove that row',
         );
       });
       return [name, Float64Array.from(column)] as const;
@@ -57,5 +57,5 @@ export function readColumns(file: string, names: readonly string[], where?: RowC
 
 function readNumber(text: string): number | undefined {
   const value = text.trim() === '' ? Number.NaN : Number(text);
-  return Number.isFinite(value) ? value : undefined;
+  return Number.isFinite(Math.fround(value)) ? value : undefined;
 }

@@ -1,7 +1,6 @@
-import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { nodeOnnxRuntime } from '#runtime/onnx/node-onnx-runtime.ts';
-import type { OnnxTensor } from '#runtime/onnx/onnx-runtime.ts';
+import { OnnxRuntimeError, type OnnxTensor, type OnnxTensors } from '#runtime/onnx/onnx-runtime.ts';
 import { ProgramError } from '#runtime/process/program-error.ts';
 import { gradientName, portNames } from '#shared/training/artefact-names.ts';
 import { classCount, type LossName, type LossOptions } from '#shared/training/losses.ts';
@@ -16,7 +15,7 @@ import {
   typeOfArray,
 } from '#shared/training/model/tensor-file.ts';
 import { compileModel } from './compile-model.ts';
-import { readInputFile, readModelFile, unwrap, writeOutputFile } from './model-file.ts';
+import { makeFolder, readInputFile, readModelFile, unwrap, writeOutputFile } from './model-file.ts';
 import { describePort, typeName } from './port-text.ts';
 
 interface GradientsOptions {
@@ -47,8 +46,7 @@ export async function gradients(file: string, options: GradientsOptions): Promis
     throw misfit(input, `has ${tensor.shape[0]} examples, the target has ${count}`);
   }
   const weights = floats(manifest.output.type, count, 1 / count);
-  await using session = await nodeOnnxRuntime.load(graphs.gradients);
-  const results = await session.run({
+  const results = await runOnce(file, graphs.gradients, {
     ...parameterFeeds(
       model,
       manifest.parameters.map(({ name }) => name),
@@ -57,13 +55,29 @@ export async function gradients(file: string, options: GradientsOptions): Promis
     [portNames.target]: fittedTarget.tensor,
     [portNames.weights]: { shape: [count], data: weights },
   });
-  mkdirSync(out, { recursive: true });
+  makeFolder(out);
   const write = (name: string, path: string, result: OnnxTensor): void =>
     writeOutputFile(join(out, path), encodeTensorFile({ name, ...result } as TensorValues));
   write('loss', 'loss.pb', results[portNames.loss]!);
   for (const [name, path] of files) write(name, path, results[gradientName(name)]!);
   console.log(`loss ${results[portNames.loss]!.data[0]}`);
   console.log(`${out}: loss.pb and ${files.size} gradients`);
+}
+
+/** Fails where the data make the model fail, such as an index that is outside of a table. */
+async function runOnce(file: string, graph: Uint8Array, feeds: OnnxTensors): Promise<OnnxTensors> {
+  try {
+    await using session = await nodeOnnxRuntime.load(graph);
+    return await session.run(feeds);
+  } catch (cause) {
+    if (!(cause instanceof OnnxRuntimeError)) throw cause;
+    const detail = cause.message.replaceAll(/\s+/g, ' ');
+    throw new ProgramError(
+      'model-failed',
+      `${file}: ${detail}; check that the model itself runs on these inputs`,
+      { cause },
+    );
+  }
 }
 
 /** A file of each parameter's own. */

@@ -1,4 +1,13 @@
-import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import {
+  accessSync,
+  closeSync,
+  constants,
+  existsSync,
+  mkdirSync,
+  openSync,
+  readFileSync,
+  writeFileSync,
+} from 'node:fs';
 import { dirname, join } from 'node:path';
 import { ProgramError } from '#runtime/process/program-error.ts';
 import type { Failure, Result } from '#shared/basics/result.ts';
@@ -32,10 +41,26 @@ export function readInputFile(file: string): Uint8Array<ArrayBuffer> {
 }
 
 export function writeOutputFile(file: string, content: Uint8Array | string): void {
+  writing(file, () => writeFileSync(file, content));
+}
+
+/** Ends the program where a file could not be written, before hours go into what it is to hold. */
+export function checkOutputFile(file: string): void {
+  writing(file, () => {
+    if (existsSync(file)) closeSync(openSync(file, 'r+'));
+    else accessSync(dirname(file), constants.W_OK);
+  });
+}
+
+export function makeFolder(folder: string): void {
+  writing(folder, () => mkdirSync(folder, { recursive: true }));
+}
+
+function writing(path: string, write: () => void): void {
   try {
-    writeFileSync(file, content);
+    write();
   } catch (cause) {
-    throw new ProgramError('file-unwritable', `cannot write ${file}: ${(cause as Error).message}`, {
+    throw new ProgramError('file-unwritable', `cannot write ${path}: ${(cause as Error).message}`, {
       cause,
     });
   }

@@ -12,7 +12,7 @@ import { replaceParameters } from '#shared/training/parameters.ts';
 import { type RowCondition, readColumns } from './columns.ts';
 import { createExamples, splitExamples } from './examples.ts';
 import { compareOnHeldOut, printComparison } from './held-out.ts';
-import { readModelFile, unwrap, writeOutputFile } from './model-file.ts';
+import { checkOutputFile, readModelFile, unwrap, writeOutputFile } from './model-file.ts';
 import { type PreparedTraining, prepareTraining } from './prepare-training.ts';
 import { startProgress } from './progress-bar.ts';
 
@@ -45,6 +45,7 @@ const CHECKPOINT_INTERVAL_MS = 1000;
 /** `diten model train`: returns the exit code. */
 export async function train(file: string, options: TrainOptions): Promise<number> {
   const { features, target: targets, window } = options;
+  for (const output of [options.output, options.json ?? []].flat()) checkOutputFile(output);
   const model = readModelFile(file);
   const columns = readColumns(options.data, [...features, ...targets], options.where);
   const isForecast = window > 1 || targets.some((name) => features.includes(name));

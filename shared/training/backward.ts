@@ -94,6 +94,7 @@ function ruleContext(rule: Rule, walk: Walk): RuleContext {
       assert(shape !== undefined, `the rule for ${rule.operator} lists the shapes it asks for`);
       return shape;
     },
+    knownShapeOf: (value) => shapes.get(value),
     constantOf: (value) => constants.get(value),
   };
 }

@@ -117,7 +117,7 @@ describe('a model that cannot be trained', () => {
 
   const branch: readonly FixtureNode[] = [
     ['Gemm', ['x', 'frozen'], 'f'],
-    ['Ceil', ['f'], 'c'],
+    ['Hardmax', ['f'], 'c'],
     ['Gemm', ['x', 'w', 'b'], 'h'],
     ['Add', ['h', 'c'], 'y'],
   ];

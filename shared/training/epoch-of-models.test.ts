@@ -18,7 +18,7 @@ import {
 import { probedShapes } from './probed-shapes.fixture.ts';
 
 /** Of goldens/models: all that has inner Scans, convolutions, and normalisation. */
-const names = ['mlp', 'cnn', 'residual', 'block', 'lstm', 'gru-two-ways', 'rnn'];
+const names = ['mlp', 'cnn', 'residual', 'block', 'lstm', 'lstm-two-ways', 'gru-two-ways', 'rnn'];
 
 async function compiled(name: string, options: Partial<TrainingOptions>): Promise<TrainingGraphs> {
   const file = new URL(`./goldens/models/${name}.onnx`, import.meta.url);

@@ -55,6 +55,21 @@ describe('what a gradient reaches', () => {
     assert.ok(check.differenceError < 1e-7 && check.adjointError < 1e-7);
   });
 
+  for (const steps of ['Ceil', 'Floor', 'Round', 'Sign']) {
+    it(`ends at the steps of ${steps}, and goes on beside them`, async () => {
+      const graphs = await compileModel(
+        model([
+          ['Div', ['p', 'thousandth'], 'steep'],
+          [steps, ['steep'], 'whole'],
+          ['Sub', ['p', 'whole'], 'rest'],
+          ['Mul', ['x', 'rest'], 'y'],
+        ]),
+      );
+      const check = await checkGradients(graphs, 3);
+      assert.ok(check.differenceError < 1e-7 && check.adjointError < 1e-7);
+    });
+  }
+
   it('passes through parts in another float type', async () => {
     const graphs = await compileModel(
       model(

@@ -13,7 +13,7 @@ export interface Upstream {
 
 /**
  * For each value that small changes of parameters change, which ones; other values are left out.
- * So is what takes its values from a comparison or a place: integers and booleans do not train.
+ * So is what takes its values from a comparison, a place or a rounding: steps do not train.
  */
 export function parametersUpstream(
   source: SourceGraph,
@@ -53,6 +53,7 @@ function madeType(
 const discreteOperators = new Set([
   ...['Equal', 'Greater', 'GreaterOrEqual', 'Less', 'LessOrEqual', 'Not', 'And', 'Or', 'Xor'],
   ...['IsInf', 'IsNaN', 'ArgMax', 'ArgMin', 'NonZero', 'Shape', 'Size', 'EyeLike'],
+  ...['Ceil', 'Floor', 'Round', 'Sign'],
   ...['ConstantOfShape', 'RandomNormalLike', 'RandomUniformLike', 'Bernoulli', 'Multinomial'],
 ]);
 

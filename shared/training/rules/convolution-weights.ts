@@ -128,7 +128,8 @@ function byConvolution(graph: GraphBuilder, terms: WeightGradientTerms): string 
   });
   const turned = graph.node('Transpose', [found], swap);
   // Elements that lie in no window make the kernel seem longer than it is.
-  if (unusedEnds(axes).every((count) => count === 0)) return turned;
+  const isWhole = unusedEnds(axes).every((count) => count === 0);
+  if (isWhole && !axes.some(({ endVaries }) => endVaries)) return turned;
   const zeros = graph.ints(kernel.map(() => 0));
   return graph.node('Slice', [turned, zeros, graph.ints(kernel), graph.ints(spatial)]);
 }

@@ -1,3 +1,4 @@
+import type { GraphBuilder } from '../graph-builder.ts';
 import { intAttribute } from '../model/attributes.ts';
 import type { NodeProto } from '../model/onnx-proto.ts';
 import { opsetRange } from '../model/source-graph.ts';
@@ -63,11 +64,14 @@ function convGradients(context: RuleContext, dY: string): (string | undefined)[]
   const [x, w] = node.input as [string, string];
   const axes = convWindows(context)!;
   const group = intAttribute(node, 'group', 1);
-  const dX = () =>
-    graph.node('ConvTranspose', [dY, w], {
-      ...windowAttributes(axes, group),
-      output_padding: { ints: unusedEnds(axes) },
+  const dX = () => {
+    const begun = axes.map((axis) => (axis.endVaries ? { ...axis, padEnd: 0 } : axis));
+    const met = graph.node('ConvTranspose', [dY, w], {
+      ...windowAttributes(begun, group),
+      output_padding: { ints: unusedEnds(begun) },
     });
+    return axes.some(({ endVaries }) => endVaries) ? endedAs(graph, met, x) : met;
+  };
   const dW = () =>
     weightGradient(graph, {
       large: { value: x, shape: shapeOf(x) },
@@ -113,6 +117,14 @@ function windowAttributes(axes: readonly WindowAxis[], group: number) {
     pads: { ints: statedPads(axes) },
     group: { int: group },
   };
+}
+
+/** `value` of the size of `whole`: with zeros at the end of each axis, or with its end cut off. */
+function endedAs(graph: GraphBuilder, value: string, whole: string): string {
+  const [from, to] = [value, whole].map((of) => graph.node('Shape', [of])) as [string, string];
+  const ends = graph.node('Sub', [to, from]);
+  const begins = graph.node('Sub', [to, to]);
+  return graph.node('Pad', [value, graph.node('Concat', [begins, ends], { axis: { int: 0 } })]);
 }
 
 function biasGradient({ graph }: RuleContext, dY: string, spatialRank: number): string {

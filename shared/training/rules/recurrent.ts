@@ -22,6 +22,7 @@ import {
 import { activationsOf, refusedVariant } from '../recurrent/refused-variant.ts';
 import { rnnGradients } from '../recurrent/rnn.ts';
 import type { InputGradients, Rule, RuleContext } from './rule.ts';
+import { shapedLike } from './shaped-like.ts';
 
 const gateCounts: Readonly<Record<string, number>> = { LSTM: 4, GRU: 3, RNN: 1 };
 
@@ -103,10 +104,8 @@ interface Found {
 }
 
 /** Joins the directions' gradients as the inputs join theirs. */
-function inputGradients(
-  { graph, node, wants }: RuleContext,
-  found: readonly Found[],
-): InputGradients {
+function inputGradients(context: RuleContext, found: readonly Found[]): InputGradients {
+  const { graph, node, wants } = context;
   const joined = (index: number, gradientOf: (one: Found) => string | undefined) => {
     if (!wants(index)) return undefined;
     const parts = found.map((one) => graph.node('Unsqueeze', [gradientOf(one)!, graph.ints([0])]));
@@ -117,7 +116,7 @@ function inputGradients(
       graph.node('MatMul', [gradients.dInputProducts, layer.inputWeight]),
     );
     const sum = ways.reduce((a, b) => graph.node('Add', [a, b]));
-    return graph.node('Reshape', [sum, graph.node('Shape', [node.input[input.x]!])]);
+    return shapedLike(context, sum, node.input[input.x]!);
   };
   const dBias = ({ dInputProducts, dStateProducts }: RecurrenceGradients) => {
     const sum = (of: string) =>

@@ -1,7 +1,11 @@
-import { describe } from 'node:test';
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { checkGradients } from '../gradient.contract.ts';
 import { dataType } from '../model/onnx-proto.ts';
+import { floatTensor, int64Tensor } from '../model/onnx-tensor.ts';
+import { buildModel, type FixtureNode, port, randomTensor } from '../model-fixture.ts';
 import { resizeRules } from './resize.ts';
-import { checkRules, floats, int64s, type RuleCase } from './rule-case.contract.ts';
+import { checkRules, compileModel, floats, int64s, type RuleCase } from './rule-case.contract.ts';
 
 const type = dataType.float32;
 const scales = (values: readonly number[]) => floats(values, { shape: [values.length], type });
@@ -44,4 +48,42 @@ describe('rules for resizing', () => {
       ];
     }),
   );
+});
+
+describe('the gradient of resizing an image of any size', () => {
+  const factors = [1, 1, 2, 3];
+  const linear = { mode: text('linear') };
+  const ways: Readonly<Record<string, readonly FixtureNode[]>> = {
+    'by factors': [['Resize', ['h', '', 'scales'], 'r', linear]],
+    'by factors that are worked out': [
+      ['Identity', ['scales'], 'same'],
+      ['Resize', ['h', '', 'same'], 'r', linear],
+    ],
+    'to a size that is worked out': [
+      ['Shape', ['h'], 'from'],
+      ['Mul', ['from', 'factors'], 'to'],
+      ['Resize', ['h', '', '', 'to'], 'r', linear],
+    ],
+  };
+  for (const [title, nodes] of Object.entries(ways)) {
+    it(title, async () => {
+      const model = buildModel({
+        nodes: [
+          ['Mul', ['x', 'p'], 'h'],
+          ...nodes,
+          ['GlobalAveragePool', ['r'], 'm'],
+          ['Flatten', ['m'], 'y'],
+        ],
+        initialisers: [
+          randomTensor('p', [2, 1, 1], { seed: 1, type }),
+          floatTensor('scales', [4], { type, data: factors }),
+          int64Tensor('factors', [4], factors),
+        ],
+        inputs: [port('x', [null, 2, null, null], type)],
+        outputs: [port('y', [null, 2], type)],
+      });
+      const check = await checkGradients(await compileModel(model), 4, 0.25);
+      assert.ok(check.differenceError < 2e-5, `${check.differenceError}`);
+    });
+  }
 });

@@ -42,6 +42,7 @@ interface ResizedAxis {
   readonly at: number;
 }
 
+/** All that may change in size, which a batch on axis 0 never does. */
 function resizedAxes(context: RuleContext): ResizedAxis[] {
   const { node, shapeOf } = context;
   const [from, to] = [shapeOf(node.input[0]!), shapeOf(node.output[0]!)];
@@ -51,7 +52,8 @@ function resizedAxes(context: RuleContext): ResizedAxis[] {
     .map((axis, at) => ({ axis: axis < 0 ? axis + from.length : axis, at }))
     .filter(({ axis, at }) => {
       if (scales !== undefined) return scales[at] !== 1;
-      return hasInput(context, 2) ? from[axis] !== null : from[axis] !== to[axis];
+      if (from[axis] === null) return axis > 0;
+      return hasInput(context, 2) || from[axis] !== to[axis];
     });
 }
 

@@ -12,6 +12,8 @@ export interface RuleContext {
   wants(index: number): boolean;
   /** The shape of a value that the rule listed in `shapes`. */
   shapeOf(value: string): Shape;
+  /** The shape of any other value, where it is known. */
+  knownShapeOf(value: string): Shape | undefined;
   /** What a value is where the model fixes it: an initialiser, or the output of a Constant. */
   constantOf(value: string): TensorProto | undefined;
 }

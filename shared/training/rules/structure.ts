@@ -2,6 +2,7 @@ import { intAttribute, intsAttribute, stringAttribute } from '../model/attribute
 import { opsetRange } from '../model/source-graph.ts';
 import { unbroadcast } from './broadcasting.ts';
 import type { InputGradients, Rule, RuleContext } from './rule.ts';
+import { shapedLike } from './shaped-like.ts';
 
 /** Operators that put a tensor's elements into another shape or order, or repeat them. */
 export const structureRules: readonly Rule[] = [
@@ -27,8 +28,8 @@ function rule(operator: string, gradients: (c: RuleContext, dY: string) => Input
   return { operator, domain: '', opsets: opsetRange, gradients };
 }
 
-function restoreShape({ graph, node }: RuleContext, dY: string): InputGradients {
-  return [graph.node('Reshape', [dY, graph.node('Shape', [node.input[0]!])])];
+function restoreShape(context: RuleContext, dY: string): InputGradients {
+  return [shapedLike(context, dY, context.node.input[0]!)];
 }
 
 function transposeGradients({ graph, node }: RuleContext, dY: string): InputGradients {

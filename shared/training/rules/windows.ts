@@ -16,6 +16,8 @@ export interface WindowAxis {
   readonly padEnd: number;
   /** What the node itself adds at the end. */
   readonly padEndStated: number;
+  /** Whether how many elements at the end lie in no window depends on a size that varies. */
+  readonly endVaries: boolean;
 }
 
 interface WindowSpec {
@@ -30,7 +32,7 @@ interface WindowSpec {
 
 /**
  * The windows of Conv, ConvTranspose and the pools, as ONNX defines their attributes; `undefined`
- * where they depend on a size that varies from run to run.
+ * where automatic padding depends on a size that varies from run to run.
  */
 export function windowAxes(node: NodeProto, spec: WindowSpec): WindowAxis[] | undefined {
   const rank = spec.kernel.length;
@@ -49,9 +51,10 @@ export function windowAxes(node: NodeProto, spec: WindowSpec): WindowAxis[] | un
     const small = spec.small[axis + 2] ?? null;
     const stated = [pads[axis]!, pads[axis + rank]!] as const;
     if (large === null || small === null) {
-      if (stride !== 1 || isAutomatic) return undefined;
+      if (isAutomatic) return undefined;
       const [padBegin, padEnd] = stated;
-      axes.push({ kernel, stride, dilation, padBegin, padEnd, padEndStated: padEnd });
+      const endVaries = stride !== 1;
+      axes.push({ kernel, stride, dilation, padBegin, padEnd, padEndStated: padEnd, endVaries });
       continue;
     }
     const excess = (small - 1) * stride + (kernel - 1) * dilation + 1 - large;
@@ -61,7 +64,7 @@ export function windowAxes(node: NodeProto, spec: WindowSpec): WindowAxis[] | un
     const padBegin = isAutomatic ? automatic : stated[0];
     const padEnd = excess - padBegin;
     const padEndStated = isAutomatic ? padEnd : stated[1];
-    axes.push({ kernel, stride, dilation, padBegin, padEnd, padEndStated });
+    axes.push({ kernel, stride, dilation, padBegin, padEnd, padEndStated, endVaries: false });
   }
   return axes;
 }
@@ -72,7 +75,7 @@ export function refusesUnknownWindows(
 ): (context: RuleContext) => string | undefined {
   return (context) =>
     windowsOf(context) === undefined
-      ? 'a stride or automatic padding along an axis whose size varies'
+      ? 'automatic padding along an axis whose size varies'
       : undefined;
 }
 
@@ -84,7 +87,7 @@ export function statedPads(axes: readonly WindowAxis[]): number[] {
   ];
 }
 
-/** Elements at the end of the larger tensor that lie in no window. */
+/** Elements at the end of the larger tensor that lie in no window, where known. */
 export function unusedEnds(axes: readonly WindowAxis[]): number[] {
   return axes.map(({ padEnd }) => Math.max(-padEnd, 0));
 }
