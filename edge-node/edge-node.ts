@@ -45,9 +45,9 @@ export async function startEdgeNode(config: EdgeConfig, log: Log): Promise<Async
       ...{ config, mqtt, twins, placement, ledger: member, payloads, network, clock, events },
     }),
   );
-  const sources = { config, startedMs, clock, twins, learning, ledger, events };
+  const sources = { config, startedMs, clock, twins, learning, ledger, network, events };
   const status = () => nodeStatus(sources);
-  const api = createApi({ twins, group, clock, events, status });
+  const api = createApi({ twins, ledger, group, clock, events, status });
   const http = parts.use(await serveHttp(api.fetch, config.http));
   log.info({ api: http.url, mqttPort: broker.port, peers: network.addresses }, 'edge node is up');
   return parts.move();

@@ -41,6 +41,8 @@ async function main(args) {
       DITEN_STARTED_AT_MS: String(Math.round(performance.timeOrigin)),
       DITEN_INSTALL_SECONDS: String(installSeconds),
       NODE_COMPILE_CACHE: join(ROOT, 'node_modules/.cache/node'),
+      // A young generation of the usual 16 MB halves costs each node 25 MB idle and 100 MB busy.
+      NODE_OPTIONS: `${process.env.NODE_OPTIONS ?? ''} --max-semi-space-size=4`.trim(),
       ORT_DISABLE_TELEMETRY: '1',
     },
   });

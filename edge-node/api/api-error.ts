@@ -15,7 +15,7 @@ export const apiErrors = {
     status: 404,
     error: 'api:path.notfound',
     message: `There is nothing at ${path}.`,
-    description: 'The things are under /api/2/things, the state of the node under /status.',
+    description: 'See /api/2/things, /api/ledger and, for the state of the node, /status.',
   }),
   methodNotAllowed: (method: string, path: string): ApiError => ({
     status: 405,
@@ -41,11 +41,11 @@ export const apiErrors = {
     message: 'The body is too large.',
     description: `Send at most ${sizeBytesMax} bytes.`,
   }),
-  mediaTypeUnsupported: (): ApiError => ({
+  mediaTypeUnsupported: (mediaType: string): ApiError => ({
     status: 415,
     error: 'api:mediatype.unsupported',
     message: 'The body has the wrong media type.',
-    description: 'Send it as application/json.',
+    description: `Send it as ${mediaType}.`,
   }),
   internal: (): ApiError => ({
     status: 500,

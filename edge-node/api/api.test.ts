@@ -9,11 +9,13 @@ import { type HttpServer, serveHttp } from '#runtime/http/serve-http.ts';
 import { createEvents } from '#runtime/observe/events.ts';
 import { silentLog } from '#runtime/observe/log.ts';
 import { anomalyScoreProperty, type Sample } from '#shared/twin/sample.ts';
+import { Cluster } from '../ledger/ledger-cluster.fixture.ts';
 import { TwinStore } from '../twins/twin-store.ts';
 import { createApi } from './api.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'diten-api-'));
 const clock = createManualClock(10_000);
+const cluster = new Cluster(1);
 let twins: TwinStore;
 let server: HttpServer;
 
@@ -30,6 +32,7 @@ before(async () => {
   twins.change('mote-1', { kind: 'presence', online: true, units, nowMs: 9000 });
   const app = createApi({
     twins,
+    ledger: cluster.start(0).ledger,
     group: 'lab',
     clock,
     events: createEvents(silentLog, clock),
@@ -40,6 +43,7 @@ before(async () => {
 
 after(async () => {
   await server[Symbol.asyncDispose]();
+  await cluster[Symbol.asyncDispose]();
   twins[Symbol.dispose]();
   rmSync(folder, { recursive: true });
 });

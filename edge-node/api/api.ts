@@ -2,8 +2,10 @@ import { Hono } from 'hono';
 import { bodyLimit } from 'hono/body-limit';
 import type { Clock } from '#runtime/clock/clock.ts';
 import type { Events } from '#runtime/observe/events.ts';
+import type { LedgerNode } from '../ledger/ledger-node.ts';
 import type { TwinStore } from '../twins/twin-store.ts';
 import { answerError, apiErrors } from './api-error.ts';
+import { createLedgerRoutes } from './ledger-routes.ts';
 import { twinToThing } from './thing.ts';
 
 const BODY_SIZE_BYTES_MAX = 64 * 1024;
@@ -12,6 +14,7 @@ const BODY_DEPTH_MAX = 64;
 
 export interface ApiOptions {
   readonly twins: TwinStore;
+  readonly ledger: LedgerNode;
   readonly group: string;
   readonly clock: Clock;
   readonly events: Events;
@@ -19,17 +22,20 @@ export interface ApiOptions {
   readonly status: () => object;
 }
 
-/** The edge node's HTTP API: things in Eclipse Ditto's dialect, and the state of the node. */
+/** The HTTP API: things in Eclipse Ditto's dialect, the node's state, a way to the ledger. */
 export function createApi(options: ApiOptions): Hono {
   const { events, status } = options;
   const app = new Hono();
   app.get('/status', (context) => context.json(status()));
   app.route('/api/2/things', createThingRoutes(options));
+  app.route('/api/ledger', createLedgerRoutes(options));
 
   const allowed: [RegExp, string][] = [
     [/^\/status$/, 'GET, HEAD'],
     [/^\/api\/2\/things(\/[^/]+)?$/, 'GET, HEAD'],
     [/^\/api\/2\/things\/[^/]+\/attributes$/, 'GET, HEAD, PUT'],
+    [/^\/api\/ledger\/signers\/[^/]+$/, 'GET, HEAD'],
+    [/^\/api\/ledger\/transactions$/, 'POST'],
   ];
   app.notFound((context) => {
     const { path, method } = context.req;
@@ -81,7 +87,7 @@ function createThingRoutes({ twins, group, clock }: ApiOptions): Hono {
     const twin = twinOf(thingId);
     if (twin === undefined) return answerError(context, apiErrors.thingNotFound(thingId));
     if (!/^application\/json\b/i.test(context.req.header('content-type') ?? '')) {
-      return answerError(context, apiErrors.mediaTypeUnsupported());
+      return answerError(context, apiErrors.mediaTypeUnsupported('application/json'));
     }
     const attributes = parseObject(await context.req.text());
     if (typeof attributes === 'string') {

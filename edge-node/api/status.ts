@@ -1,5 +1,6 @@
 import type { Clock } from '#runtime/clock/clock.ts';
 import type { Events } from '#runtime/observe/events.ts';
+import type { PeerNetwork } from '#runtime/peers/peer-network.ts';
 import type { EdgeConfig } from '../edge-config.ts';
 import type { Learning } from '../federation/start-learning.ts';
 import type { RoundSummary } from '../federation/version-log.ts';
@@ -15,6 +16,8 @@ export interface NodeStatus {
   readonly devices: readonly DeviceStatus[];
   readonly learning: LearningStatus | null;
   readonly ledger: LedgerStatus;
+  /** Messages, and what went wrong with other nodes: how often each since the start. */
+  readonly peers: Readonly<Record<string, number>>;
   /** How often each kind of event occurred since the start. */
   readonly events: Readonly<Record<string, number>>;
 }
@@ -57,12 +60,13 @@ export interface StatusSources {
   readonly twins: TwinStore;
   readonly learning: Learning;
   readonly ledger: LedgerNode;
+  readonly network: PeerNetwork;
   readonly events: Events;
 }
 
 /** The state of the node, as `/status` shows it. */
 export function nodeStatus(sources: StatusSources): NodeStatus {
-  const { config, startedMs, clock, twins, ledger, events } = sources;
+  const { config, startedMs, clock, twins, ledger, network, events } = sources;
   const nowMs = clock.nowMs();
   return {
     node: config.id,
@@ -80,6 +84,7 @@ export function nodeStatus(sources: StatusSources): NodeStatus {
     }),
     learning: learningStatus(sources.learning),
     ledger: ledgerStatus(ledger),
+    peers: network.counters(),
     events: events.counts(),
   };
 }

@@ -1,6 +1,6 @@
 import type { Clock } from '#runtime/clock/clock.ts';
 import type { Events } from '#runtime/observe/events.ts';
-import type { PeerKey, PeerNetwork } from '#runtime/peers/peer-network.ts';
+import { PeerBreach, type PeerKey, type PeerNetwork } from '#runtime/peers/peer-network.ts';
 import type { Digest } from '#shared/identity/digest.ts';
 import {
   type FederationRequest,
@@ -18,7 +18,7 @@ const ASK_TIMEOUT_MS = 5000;
 export function serveLearning(network: PeerNetwork, host: LearningHost): void {
   network.answer(PROTOCOL, async (_from, body) => {
     const request = federationRequestCodec.decode(body);
-    if (!request.ok) throw new Error(request.error.message);
+    if (!request.ok) throw new PeerBreach('learning-malformed', request.error.message);
     const devices =
       request.value.kind === 'eligible'
         ? host.eligible(request.value.task)
@@ -82,7 +82,7 @@ export class LearningPeers implements Disposable {
       .request(peer, PROTOCOL, federationRequestCodec.encode(request), ASK_TIMEOUT_MS)
       .then((bytes) => {
         const answer = federationAnswerCodec.decode(bytes);
-        if (!answer.ok) throw new Error(answer.error.message);
+        if (!answer.ok) return this.#network.penalise(peer, 'learning-malformed');
         if (request.kind === 'eligible') this.#eligible.set(peer, answer.value.devices);
       })
       .catch((error: Error) => {

@@ -4,9 +4,10 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { verifyAccountNatively } from '#runtime/identity/native-verification.ts';
 import { silentLog } from '#runtime/observe/log.ts';
 import { keyIdOf } from '#shared/identity/keys.ts';
-import { exampleMember } from '#shared/ledger/chain.fixture.ts';
+import { exampleMember, operator } from '#shared/ledger/chain.fixture.ts';
 import { encodeMessage } from '#shared/ledger/consensus/message-codec.ts';
 import { sign, signableVote } from '#shared/ledger/consensus/message-signature.ts';
+import { signTransaction } from '#shared/ledger/transaction.ts';
 import { encodeFrame } from './consensus/consensus-frame.ts';
 import { Cluster, type ClusterNode, until } from './ledger-cluster.fixture.ts';
 import { nativeMember } from './native-member.fixture.ts';
@@ -86,6 +87,22 @@ describe('a ledger of four nodes', { timeout: 30_000 }, () => {
     await agreed(nodes);
     assert.equal(nodes[0]!.ledger.store.chain.roster.keys.size, 3);
     await liar[Symbol.asyncDispose]();
+  });
+
+  it('drops who was removed at once, though there is no other news', async () => {
+    await using cluster = new Cluster(4);
+    const nodes = cluster.startAll();
+    await until(() => nodes.every(({ network }) => network.connected().length === 3));
+    const [gone, ...left] = nodes.toReversed() as [ClusterNode, ...ClusterNode[]];
+    const keyId = keyIdOf(exampleMember(3).publicKey);
+    for (const n of [0, 1]) {
+      const place = { chainId: 'site', signerSequence: 1, notAfterHeight: 100 };
+      const content = { type: 'validator.remove', body: { keyId } } as const;
+      const approval = signTransaction(content, place, operator(n));
+      assert.ok(approval.ok && (await nodes[0]!.ledger.submitEncoded(approval.value)).ok);
+    }
+    await until(() => left.every(({ network }) => network.connected().length === 2));
+    assert.ok(left.every(({ network }) => !network.connected().includes(gone.network.self)));
   });
 
   it('makes a block from time to time though there is nothing to say', async () => {

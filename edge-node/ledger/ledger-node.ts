@@ -25,6 +25,7 @@ import { ledgerRefusals } from './store/ledger-refusals.ts';
 import { LedgerStore, type StoredBlock } from './store/ledger-store.ts';
 import { BlockSync, type SyncTiming } from './sync/block-sync.ts';
 import { Mempool, type Receipt } from './transactions/mempool.ts';
+import { createRememberingVerification } from './transactions/remembering-verification.ts';
 
 /** How many heights a transaction of this node's own may wait for its block. */
 const HEIGHTS_TO_WAIT = 10_000;
@@ -69,6 +70,8 @@ export class LedgerNode implements AsyncDisposable {
   readonly #engine: ConsensusEngine;
   readonly #sync: BlockSync;
   readonly #handlers: ((staged: StagedBlock) => void)[] = [];
+  /** The digests of the rosters that may connect. */
+  #admitted = '';
   #isClosed = false;
 
   constructor(options: LedgerNodeOptions) {
@@ -80,7 +83,7 @@ export class LedgerNode implements AsyncDisposable {
     const store = this.#store;
     try {
       const marker = openMarker(options, store);
-      const verify = verifyAccountNatively;
+      const verify = createRememberingVerification(verifyAccountNatively);
       this.mempool = new Mempool({ ledger: store, verify, clock, events, network });
       this.#engine = new ConsensusEngine({
         ...{ store, network, clock, events, verify, timing: timing ?? {} },
@@ -191,7 +194,7 @@ export class LedgerNode implements AsyncDisposable {
     this.mempool.committed({ height, transactions: block.transactions, outcomes });
     this.checkpoints.committed();
     this.#sync.headMoved();
-    if ([...staged.writes.keys()].some((key) => key.startsWith('validator/'))) this.#admitPeers();
+    this.#admitPeers();
     for (const handler of this.#handlers) {
       // What others make of a block must not keep this node from the next one.
       try {
@@ -202,9 +205,12 @@ export class LedgerNode implements AsyncDisposable {
     }
   }
 
-  /** Whoever takes part in the next heights may connect. */
+  /** Whoever takes part in the next two heights may connect, and nobody else. */
   #admitPeers(): void {
     const { roster, nextRoster } = this.#store.chain;
+    const admitted = `${roster.digest} ${nextRoster.digest}`;
+    if (admitted === this.#admitted) return;
+    this.#admitted = admitted;
     const peers = new Map<PeerKey, readonly string[]>();
     for (const { peer, addresses } of [...roster.members, ...nextRoster.members]) {
       peers.set(peer, addresses);

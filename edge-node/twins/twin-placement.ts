@@ -13,11 +13,15 @@ export interface TwinPlacementOptions {
   readonly events: Events;
 }
 
-/** Sees to it that the ledger says of each device that is online here: its twin is here. */
+/**
+ * Sees to it that the ledger says of each device that comes online here: its twin is here. Where
+ * another edge node takes it afterwards, the later one has it: of two devices under one name, or
+ * one whose old connection is still to time out, the ledger does not go back and forth.
+ */
 export class TwinPlacement implements Disposable {
   readonly #options: TwinPlacementOptions;
-  /** Devices whose placement is under way. */
-  readonly #placing = new Set<string>();
+  /** Devices whose twin was taken since they came online, or is being taken. */
+  readonly #taken = new Set<string>();
   #cancelTick: () => void = () => undefined;
 
   constructor(options: TwinPlacementOptions) {
@@ -37,21 +41,22 @@ export class TwinPlacement implements Disposable {
   #tick(): void {
     const { twins, clock } = this.#options;
     for (const { device, online } of twins.all()) {
-      if (online && !this.isHere(device) && !this.#placing.has(device)) this.#place(device);
+      if (!online) this.#taken.delete(device);
+      else if (!this.#taken.has(device)) this.#take(device);
     }
     this.#cancelTick = clock.after(TICK_MS, () => this.#tick());
   }
 
-  #place(device: string): void {
+  #take(device: string): void {
     const { ledger, events } = this.#options;
+    this.#taken.add(device);
+    if (this.isHere(device)) return;
     const epoch = (readState(ledger.state, 'twin', device)?.epoch ?? 0) + 1;
     const edge = ledger.node.name;
-    this.#placing.add(device);
-    record(ledger, { type: 'twin.place', body: { device, edge, epoch } })
-      .catch((error: Error) => {
-        // Tried again with a later tick: the ledger may have no quorum now.
-        events.record('warn', 'twin-not-placed', { device, reason: error.message });
-      })
-      .finally(() => this.#placing.delete(device));
+    record(ledger, { type: 'twin.place', body: { device, edge, epoch } }).catch((error: Error) => {
+      // Tried again with the next tick: the ledger may have no quorum now.
+      this.#taken.delete(device);
+      events.record('warn', 'twin-not-placed', { device, reason: error.message });
+    });
   }
 }

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import type { Events } from '#runtime/observe/events.ts';
-import { PeerError, type PeerKey, type PeerLimits } from './peer-network.ts';
+import { PeerBreach, PeerError, type PeerKey, type PeerLimits } from './peer-network.ts';
 
 export type AnswerHandler = (from: PeerKey, body: Uint8Array) => Promise<Uint8Array>;
 
@@ -29,7 +29,14 @@ export interface PeerRequest {
 
 const PROTOCOL_NAME = /^[a-z0-9]+(?:-[a-z0-9]+)*$/;
 
-export function createAnswers(limits: PeerLimits, events: Events): Answers {
+export interface AnswersOptions {
+  readonly limits: PeerLimits;
+  readonly events: Events;
+  /** A handler threw a {@link PeerBreach}. */
+  onBreach(peer: PeerKey, code: string): void;
+}
+
+export function createAnswers({ limits, events, onBreach }: AnswersOptions): Answers {
   const handlers = new Map<string, AnswerHandler>();
   const underWay = new Map<PeerKey, number>();
 
@@ -45,6 +52,7 @@ export function createAnswers(limits: PeerLimits, events: Events): Answers {
     } catch (error) {
       if (error instanceof PeerError) {
         events.record('info', 'request-declined', { peer: from, reason: error.code });
+        if (error instanceof PeerBreach) onBreach(from, error.code);
         return { ok: false, reason: error.code, message: error.message };
       }
       events.record('error', 'answer-failed', { peer: from, protocol, error: `${error}` });

@@ -2,20 +2,24 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import fc from 'fast-check';
 import { createFrameReader, encodeFrame } from './frames.ts';
+import type { Lane } from './peer-network.ts';
 
 describe('frames', () => {
   it('come out as they went in, however the stream is cut', () => {
     fc.assert(
       fc.property(
-        fc.array(fc.uint8Array({ maxLength: 40 }), { maxLength: 8 }),
+        fc.array(fc.tuple(fc.uint8Array({ maxLength: 40 }), fc.constantFrom('prompt', 'bulk')), {
+          maxLength: 8,
+        }),
         fc.array(fc.integer({ min: 1, max: 50 }), { minLength: 1 }),
         (messages, cuts) => {
-          const sent = Buffer.concat(messages.map(encodeFrame));
+          const sent = Buffer.concat(messages.map(([message, lane]) => encodeFrame(message, lane)));
           const reader = createFrameReader(40);
-          const received: Uint8Array[] = [];
+          const received: [Uint8Array, Lane][] = [];
           for (let at = 0, turn = 0; at < sent.length; turn++) {
             const end = at + cuts[turn % cuts.length]!;
-            assert.ok(reader.read(sent.subarray(at, end), (message) => received.push(message)));
+            const chunk = sent.subarray(at, end);
+            assert.ok(reader.read(chunk, (message, lane) => received.push([message, lane])));
             at = end;
           }
           assert.deepEqual(received, messages);

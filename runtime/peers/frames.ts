@@ -1,9 +1,13 @@
-const PREFIX_BYTES = 4;
+import type { Lane } from './peer-network.ts';
 
-/** The bytes of a message with their count before them: 4 bytes, big endian. */
-export function encodeFrame(message: Uint8Array): Uint8Array {
+const PREFIX_BYTES = 4;
+/** Set in the prefix of a message of the lane `bulk`; no count is so large. */
+const BULK_BIT = 2 ** 31;
+
+/** The bytes of a message with count and lane before them: 4 bytes, big endian. */
+export function encodeFrame(message: Uint8Array, lane: Lane = 'prompt'): Uint8Array {
   const frame = new Uint8Array(PREFIX_BYTES + message.length);
-  new DataView(frame.buffer).setUint32(0, message.length);
+  new DataView(frame.buffer).setUint32(0, message.length + (lane === 'bulk' ? BULK_BIT : 0));
   frame.set(message, PREFIX_BYTES);
   return frame;
 }
@@ -16,12 +20,13 @@ export interface FrameReader {
    * Hands each message that the chunk completes to `take`, in memory of its own. False where a
    * frame announces more than the limit: nothing after it can be read.
    */
-  read(chunk: Uint8Array, take: (message: Uint8Array) => void): boolean;
+  read(chunk: Uint8Array, take: (message: Uint8Array, lane: Lane) => void): boolean;
 }
 
 export function createFrameReader(messageSizeBytesMax: number): FrameReader {
   const prefix = new Uint8Array(PREFIX_BYTES);
   let body: Uint8Array | undefined;
+  let lane: Lane = 'prompt';
   let filled = 0;
 
   return {
@@ -38,13 +43,15 @@ export function createFrameReader(messageSizeBytesMax: number): FrameReader {
         if (filled < target.length) return true;
         filled = 0;
         if (body === undefined) {
-          const sizeBytes = new DataView(prefix.buffer).getUint32(0);
+          const announced = new DataView(prefix.buffer).getUint32(0);
+          lane = announced < BULK_BIT ? 'prompt' : 'bulk';
+          const sizeBytes = announced % BULK_BIT;
           if (sizeBytes > messageSizeBytesMax) return false;
           body = new Uint8Array(sizeBytes);
         } else {
           const message = body;
           body = undefined;
-          take(message);
+          take(message, lane);
         }
       }
       return true;

@@ -2,6 +2,7 @@ import type { GossipSubComponents } from '@libp2p/gossipsub';
 import type { Connection, Libp2p, Logger, Stream, Topology } from '@libp2p/interface';
 import type { Events } from '#runtime/observe/events.ts';
 import { endWith } from './end-connection.ts';
+import { openStream } from './open-stream.ts';
 import { createPacedSource } from './paced-source.ts';
 import { peerKeyOf } from './peer-identity.ts';
 import type { PeerKey } from './peer-network.ts';
@@ -32,7 +33,7 @@ export function createGossipStreams(options: GossipStreamOptions): GossipStreams
 
   function guard(connection: Connection): Connection {
     const newStream: Connection['newStream'] = async (protocols, streamOptions) => {
-      const stream = await connection.newStream(protocols, streamOptions);
+      const stream = await openStream(connection, protocols, streamOptions);
       endWith(stream, connection, 'the stream of published messages closed');
       return stream;
     };

@@ -9,6 +9,7 @@ import { createPeerNode } from './libp2p-node.ts';
 import { peerKeyOf } from './peer-identity.ts';
 import { PeerLinks } from './peer-links.ts';
 import {
+  type Lane,
   PeerError,
   type PeerKey,
   type PeerLimits,
@@ -49,6 +50,8 @@ interface Parts extends Libp2pNetworkOptions {
   readonly events: Events;
 }
 
+type MessageHandler = (from: PeerKey, message: Uint8Array) => void;
+
 class Libp2pPeers implements PeerNetwork {
   readonly self: PeerKey;
   readonly addresses: readonly string[];
@@ -56,7 +59,7 @@ class Libp2pPeers implements PeerNetwork {
   readonly #answers: Answers;
   readonly #links: PeerLinks;
   readonly #connectionHandlers: ((peer: PeerKey, isConnected: boolean) => void)[] = [];
-  readonly #messageHandlers: ((from: PeerKey, message: Uint8Array) => void)[] = [];
+  readonly #messageHandlers = new Map<Lane, MessageHandler[]>();
   #gossip: Gossip | undefined;
   #isClosed = false;
   #sent = 0;
@@ -66,12 +69,15 @@ class Libp2pPeers implements PeerNetwork {
     this.self = parts.self;
     this.addresses = parts.node.getMultiaddrs().map((address) => `${address}`.split('/p2p/')[0]!);
     this.#parts = parts;
-    this.#answers = createAnswers(parts.limits, parts.events);
+    this.#answers = createAnswers({
+      ...parts,
+      onBreach: (peer, code) => this.penalise(peer, code),
+    });
     this.#links = new PeerLinks({
       ...parts,
-      onMessage: (from, message) => {
+      onMessage: (from, message, lane) => {
         this.#received++;
-        for (const handler of this.#messageHandlers) handler(from, message);
+        for (const handler of this.#messageHandlers.get(lane) ?? []) handler(from, message);
       },
       onUp: (peer, connection) => {
         this.#gossip?.up(peer, connection);
@@ -108,11 +114,11 @@ class Libp2pPeers implements PeerNetwork {
     this.#connectionHandlers.push(handler);
   }
 
-  send(to: PeerKey, message: Uint8Array): boolean {
+  send(to: PeerKey, message: Uint8Array, lane: Lane = 'prompt'): boolean {
     const { limits, events } = this.#parts;
     let code = 'send-too-large';
     if (message.length <= limits.messageSizeBytesMax) {
-      const wasTaken = this.#links.send(to, message);
+      const wasTaken = this.#links.send(to, message, lane);
       if (wasTaken) {
         this.#sent++;
         return true;
@@ -123,8 +129,8 @@ class Libp2pPeers implements PeerNetwork {
     return false;
   }
 
-  onMessage(handler: (from: PeerKey, message: Uint8Array) => void): void {
-    this.#messageHandlers.push(handler);
+  onMessage(handler: MessageHandler, lane: Lane = 'prompt'): void {
+    this.#messageHandlers.set(lane, [...(this.#messageHandlers.get(lane) ?? []), handler]);
   }
 
   async request(

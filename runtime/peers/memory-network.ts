@@ -11,6 +11,7 @@ import {
   refusalToError,
 } from './answers.ts';
 import {
+  type Lane,
   PeerError,
   type PeerKey,
   type PeerLimits,
@@ -98,12 +99,13 @@ class Hub {
 }
 
 interface Link {
-  readonly queue: SendQueue;
+  readonly queues: Readonly<Record<Lane, SendQueue>>;
   /** What ends the requests under way on it. */
   readonly interrupt: (() => void)[];
 }
 
 type Topic = (from: PeerKey, body: Uint8Array) => Verdict;
+type MessageHandler = (from: PeerKey, message: Uint8Array) => void;
 
 class MemoryNode implements PeerNetwork {
   readonly self: PeerKey;
@@ -119,7 +121,7 @@ class MemoryNode implements PeerNetwork {
   readonly #topics = new Map<string, Topic>();
   readonly #seenMs = new Map<string, number>();
   readonly #connectionHandlers: ((peer: PeerKey, isConnected: boolean) => void)[] = [];
-  readonly #messageHandlers: ((from: PeerKey, message: Uint8Array) => void)[] = [];
+  readonly #messageHandlers = new Map<Lane, MessageHandler[]>();
   #isClosed = false;
   #sent = 0;
   #received = 0;
@@ -132,7 +134,10 @@ class MemoryNode implements PeerNetwork {
     this.#clock = options.clock;
     this.#limits = { ...peerLimits, ...options.limits };
     this.#admission = createAdmission(options.key, options.clock, this.#limits.penaltyMs);
-    this.#answers = createAnswers(this.#limits, this.events);
+    this.#answers = createAnswers({
+      ...{ limits: this.#limits, events: this.events },
+      onBreach: (peer, code) => this.penalise(peer, code),
+    });
   }
 
   addressesOf(peer: PeerKey): number {
@@ -147,7 +152,8 @@ class MemoryNode implements PeerNetwork {
     const link = this.#links.get(peer);
     if ((link !== undefined) === isConnected) return;
     if (isConnected) {
-      this.#links.set(peer, { queue: createSendQueue(this.#limits), interrupt: [] });
+      const [prompt, bulk] = [createSendQueue(this.#limits), createSendQueue(this.#limits)];
+      this.#links.set(peer, { queues: { prompt, bulk }, interrupt: [] });
     } else {
       this.#links.delete(peer);
       for (const interrupt of link?.interrupt ?? []) interrupt();
@@ -169,8 +175,8 @@ class MemoryNode implements PeerNetwork {
     this.#connectionHandlers.push(handler);
   }
 
-  send(to: PeerKey, message: Uint8Array): boolean {
-    const queue = this.#links.get(to)?.queue;
+  send(to: PeerKey, message: Uint8Array, lane: Lane = 'prompt'): boolean {
+    const queue = this.#links.get(to)?.queues[lane];
     const code =
       message.length > this.#limits.messageSizeBytesMax
         ? 'send-too-large'
@@ -188,8 +194,8 @@ class MemoryNode implements PeerNetwork {
     return true;
   }
 
-  onMessage(handler: (from: PeerKey, message: Uint8Array) => void): void {
-    this.#messageHandlers.push(handler);
+  onMessage(handler: MessageHandler, lane: Lane = 'prompt'): void {
+    this.#messageHandlers.set(lane, [...(this.#messageHandlers.get(lane) ?? []), handler]);
   }
 
   /** Delivers what waits for a peer, in the next turn. */
@@ -198,23 +204,26 @@ class MemoryNode implements PeerNetwork {
     this.#scheduled.add(peer);
     setImmediate(() => {
       this.#scheduled.delete(peer);
-      const queue = this.#links.get(peer)?.queue;
-      for (let left = queue?.length ?? 0; left > 0; left--) {
+      const queues = this.#links.get(peer)?.queues;
+      if (queues === undefined) return;
+      const { prompt, bulk } = queues;
+      for (let left = prompt.length + bulk.length; left > 0; left--) {
         // A handler may have closed the link, or made the other end deaf.
-        if (this.#links.get(peer)?.queue !== queue || this.#hub.deaf.has(peer)) return;
-        this.#hub.nodes.get(peer)?.receive(this.self, queue!.shift()!);
+        if (this.#links.get(peer)?.queues !== queues || this.#hub.deaf.has(peer)) return;
+        const lane = prompt.length > 0 ? 'prompt' : 'bulk';
+        this.#hub.nodes.get(peer)?.receive(this.self, queues[lane].shift()!, lane);
       }
-      if ((queue?.length ?? 0) > 0) this.wake(peer);
+      if (prompt.length + bulk.length > 0) this.wake(peer);
     });
   }
 
-  receive(from: PeerKey, message: Uint8Array): void {
+  receive(from: PeerKey, message: Uint8Array, lane: Lane): void {
     if (message.length > this.#limits.messageSizeBytesMax) {
       this.penalise(from, 'frame-too-large');
       return;
     }
     this.#received++;
-    for (const handler of this.#messageHandlers) handler(from, message.slice());
+    for (const handler of this.#messageHandlers.get(lane) ?? []) handler(from, message.slice());
   }
 
   answer(protocol: string, handler: (from: PeerKey, body: Uint8Array) => Promise<Uint8Array>) {

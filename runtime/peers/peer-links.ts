@@ -5,8 +5,9 @@ import type { Admission } from './admission.ts';
 import { createDialler, type Dialler } from './dialler.ts';
 import { abortConnection, closeConnection, endWith } from './end-connection.ts';
 import { createOutgoingMessages, type OutgoingMessages, readMessages } from './message-stream.ts';
+import { openStream } from './open-stream.ts';
 import { peerIdOf, peerKeyOf } from './peer-identity.ts';
-import type { PeerKey, PeerLimits } from './peer-network.ts';
+import type { Lane, PeerKey, PeerLimits } from './peer-network.ts';
 
 export interface LinkOptions {
   readonly node: Libp2p;
@@ -15,7 +16,7 @@ export interface LinkOptions {
   readonly limits: PeerLimits;
   readonly clock: Clock;
   readonly events: Events;
-  onMessage(from: PeerKey, message: Uint8Array): void;
+  onMessage(from: PeerKey, message: Uint8Array, lane: Lane): void;
   /** The link can be sent on now; the peer's next link, if any, comes after `onDown`. */
   onUp(peer: PeerKey, connection: Connection): void;
   onDown(peer: PeerKey): void;
@@ -81,8 +82,8 @@ export class PeerLinks {
   }
 
   /** Undefined where the peer is not connected, false where its queue is full. */
-  send(to: PeerKey, message: Uint8Array): boolean | undefined {
-    return this.#links.get(to)?.outgoing?.send(message);
+  send(to: PeerKey, message: Uint8Array, lane: Lane): boolean | undefined {
+    return this.#links.get(to)?.outgoing?.send(message, lane);
   }
 
   /** Brings the connections to what the admission allows. */
@@ -149,7 +150,7 @@ export class PeerLinks {
     const { connection } = link;
     this.#links.set(peer, link);
     try {
-      const stream = await connection.newStream(MESSAGES);
+      const stream = await openStream(connection, MESSAGES);
       if (this.#links.get(peer) !== link) return;
       link.outgoing = createOutgoingMessages(stream, limits);
       endWith(stream, connection, 'the stream of messages closed');
@@ -185,7 +186,7 @@ export class PeerLinks {
       from,
       limits,
       events,
-      onMessage: (message) => onMessage(from, message),
+      onMessage: (message, lane) => onMessage(from, message, lane),
       onBreach: (code) => this.penalise(from, code),
     });
   }

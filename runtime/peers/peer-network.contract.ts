@@ -13,7 +13,7 @@ import {
   text,
   until,
 } from './peer-bench.ts';
-import { PeerError, type PeerKey, type PeerLimits } from './peer-network.ts';
+import { PeerBreach, PeerError, type PeerKey, type PeerLimits } from './peer-network.ts';
 import { publishing } from './peer-publishing.contract.ts';
 
 /** Waits short enough for a test. */
@@ -80,6 +80,19 @@ function messages({ start, pair, deaf }: Suite & { deaf(number: number): Promise
     assert.equal(a.counters()['messages-received'], 1000);
   });
 
+  it('sends what is prompt before what is bulk, each lane in order to who hears it', async () => {
+    const { a, b } = await pair();
+    const heard: string[] = [];
+    b.onMessage((_, message) => heard.push(text(message)));
+    b.onMessage((_, message) => heard.push(`bulk ${text(message)}`), 'bulk');
+    assert.ok(a.send(b.self, bytes('1'), 'bulk'));
+    assert.ok(a.send(b.self, bytes('2'), 'bulk'));
+    assert.ok(a.send(b.self, bytes('3')));
+    assert.ok(a.send(b.self, bytes('4'), 'prompt'));
+    await until(() => heard.length === 4);
+    assert.deepEqual(heard, ['3', '4', 'bulk 1', 'bulk 2']);
+  });
+
   it('delivers a message of 1 MiB, an empty one, and what is around them', async () => {
     const { a, b } = await pair();
     const received: Uint8Array[] = [];
@@ -124,6 +137,7 @@ function messages({ start, pair, deaf }: Suite & { deaf(number: number): Promise
       }
       assert.ok(sent < sentMax, 'the queue is bounded');
       assert.equal(a.counters()['send-queue-full'], 1);
+      assert.ok(a.send(mute.self, bytes('to be first'), 'bulk'), 'the lanes fill up apart');
       assert.ok(a.send(b.self, bytes('still here')));
       await until(() => received.length === 1);
     });
@@ -254,6 +268,24 @@ function requests({ start, pair }: Suite): void {
     assert.deepEqual((await Promise.all(first)).map(text), ['done', 'done', 'done']);
     assert.equal(text(await a.request(b.self, 'hold', bytes('x'))), 'done');
     assert.equal(b.counters()['requests-too-many'], 1);
+  });
+
+  it('penalises who asks what no correct peer does', async () => {
+    const { a, b } = await pair({ penaltyMs: 60_000 });
+    b.answer('strict', async () => {
+      throw new PeerBreach('strict-malformed', 'it is not understood');
+    });
+    await assert.rejects(a.request(b.self, 'strict', bytes('x')), PeerError);
+    await until(() => b.connected().length === 0);
+    assert.equal(b.counters()['strict-malformed'], 1);
+  });
+
+  it('breaks off a request of the very turn that drops the peer', async () => {
+    const { a, b } = await pair({ penaltyMs: 60_000 });
+    b.answer('echo', async (_, body) => body);
+    const asked = a.request(b.self, 'echo', bytes('x'));
+    a.penalise(b.self, 'odd');
+    await refuses(asked, 'request-interrupted');
   });
 
   it('gives no answer that is too large, and penalises who gives one', async () => {

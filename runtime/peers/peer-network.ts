@@ -6,6 +6,9 @@ export type PeerKey = PublicKey;
 /** What a subscriber makes of what was published; `reject`: no correct peer passes it on. */
 export type Verdict = 'accept' | 'ignore' | 'reject';
 
+/** `bulk` is what may wait: it is sent where there is nothing else to send to that peer. */
+export type Lane = 'prompt' | 'bulk';
+
 /**
  * Messages between the nodes on a list and nobody else. Peers are known by key, and what arrives
  * from one is bounded by {@link PeerLimits}. Nothing here survives a restart or a lost connection:
@@ -28,13 +31,16 @@ export interface PeerNetwork extends AsyncDisposable {
    */
   onConnection(handler: (peer: PeerKey, isConnected: boolean) => void): void;
   /**
-   * Messages to one peer arrive in the order they were sent in, each once or not at all. False, and
-   * counted, where the peer is not connected, its queue is full, or the message is too large. The
-   * bytes must not change afterwards.
+   * Messages of one lane to one peer arrive in the order they were sent in, each once or not at
+   * all; the lane is `prompt` unless given. False, and counted, where the peer is not connected,
+   * its queue is full, or the message is too large. The bytes must not change afterwards.
    */
-  send(to: PeerKey, message: Uint8Array): boolean;
-  /** Messages of a peer come only while it is connected, so each can be answered. */
-  onMessage(handler: (from: PeerKey, message: Uint8Array) => void): void;
+  send(to: PeerKey, message: Uint8Array, lane?: Lane): boolean;
+  /**
+   * Hears one lane, `prompt` unless given. Messages of a peer come only while it is connected, so
+   * each can be answered.
+   */
+  onMessage(handler: (from: PeerKey, message: Uint8Array) => void, lane?: Lane): void;
   /**
    * Asks one peer; `protocol` is a kebab-case name.
    * @throws {PeerError} `peer-not-connected`, `protocol-unknown`, `message-too-large`,
@@ -68,7 +74,7 @@ export interface PeerNetwork extends AsyncDisposable {
 
 export interface PeerLimits {
   readonly messageSizeBytesMax: number;
-  /** What waits for one peer that reads too slowly: bytes, and messages. */
+  /** What waits for one peer that reads too slowly, in each lane: bytes, and messages. */
   readonly queueSizeBytesMax: number;
   readonly queueLengthMax: number;
   readonly requestSizeBytesMax: number;
@@ -113,3 +119,6 @@ export class PeerError extends Error {
     this.reason = options.reason;
   }
 }
+
+/** Refuses a request that no correct peer makes: whoever did is penalised under the code. */
+export class PeerBreach extends PeerError {}

@@ -3,6 +3,7 @@ import type { Clock } from '#runtime/clock/clock.ts';
 import type { Events } from '#runtime/observe/events.ts';
 import { type Answers, type Reply, refusalToError } from './answers.ts';
 import { createFrameReader, encodeFrame } from './frames.ts';
+import { openStream } from './open-stream.ts';
 import { PeerError, type PeerKey, type PeerLimits } from './peer-network.ts';
 
 const ANSWERED = 0;
@@ -35,7 +36,7 @@ export async function ask(body: Uint8Array, options: AskOptions): Promise<Uint8A
     stream?.abort(new Error('no answer in time'));
   });
   try {
-    stream = await connection.newStream(requestProtocol(protocol), { signal: abort.signal });
+    stream = await openStream(connection, requestProtocol(protocol), { signal: abort.signal });
     const answer = readFrame(stream, limits.answerSizeBytesMax + 1);
     stream.send(encodeFrame(body));
     const reply = decodeReply(await answer);

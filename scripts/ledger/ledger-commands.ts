@@ -1,10 +1,12 @@
 import { type Command, InvalidArgumentError } from 'commander';
 import { addLedgerFileCommands } from './ledger-file-commands.ts';
+import type { SubmitOptions } from './submit-transaction.ts';
 
 /** Adds `diten ledger ...` to the program; each action loads what it needs when it runs. */
 export function addLedgerCommands(program: Command): void {
   const ledger = program.command('ledger').description('the ledger of the edge nodes');
   addLedgerFileCommands(ledger);
+  addSubmit(ledger);
 
   ledger
     .command('simulate')
@@ -49,6 +51,21 @@ export function addLedgerCommands(program: Command): void {
     .action(async (proof: string, { policy }: { policy: string }) => {
       const { runCheckProof } = await import('./check-proof.ts');
       runCheckProof(proof, policy);
+    });
+}
+
+function addSubmit(ledger: Command): void {
+  ledger
+    .command('submit')
+    .description("sign a transaction with an operator's key, and wait until it is on the ledger")
+    .argument('<type>', 'such as device.enrol, device.revoke, validator.add, validator.remove')
+    .argument('<body>', 'JSON, or a file of JSON or TOML')
+    .requiredOption('--url <url>', "a running node's API, such as http://127.0.0.1:8080")
+    .requiredOption('--key <file>', "the operator's key (operator-key.pem)")
+    .option('--json', 'for scripts', false)
+    .action(async (type: string, body: string, options: SubmitOptions) => {
+      const { runSubmit } = await import('./submit-transaction.ts');
+      process.exitCode = await runSubmit(type, body, options);
     });
 }
 

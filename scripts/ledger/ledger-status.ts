@@ -1,4 +1,3 @@
-import { ProgramError } from '#runtime/process/program-error.ts';
 import { bytesToHex } from '#shared/basics/bytes.ts';
 import { countVoters } from '#shared/ledger/genesis.ts';
 import { rootOf } from '#shared/ledger/log/merkle-log.ts';
@@ -6,6 +5,7 @@ import { withoutControls } from '#shared/ledger/log/note-key.ts';
 import { faultTolerance } from './fault-tolerance.ts';
 import { openLedgerFile, wrongUsage } from './ledger-input.ts';
 import { jsonText } from './ledger-text.ts';
+import { askNode, nodeUnreachable } from './node-api.ts';
 
 export interface StatusOptions {
   readonly url?: string;
@@ -14,7 +14,6 @@ export interface StatusOptions {
 }
 
 const TIMEOUT_MS = 5000;
-const ANSWER_SIZE_BYTES_MAX = 2 ** 24;
 
 /**
  * `diten ledger status`: how a running node's ledger stands, as it says itself at `/status`, or as
@@ -54,35 +53,10 @@ function fileStatus(file: string): object {
 }
 
 async function nodeStatus(url: string): Promise<object> {
-  if (!URL.canParse(url) || !/^https?:/i.test(url)) {
-    throw wrongUsage('url-malformed', `--url ${url}: give one such as http://127.0.0.1:8080`);
-  }
-  try {
-    const signal = AbortSignal.timeout(TIMEOUT_MS);
-    const response = await fetch(new URL('/status', url), { signal });
-    const { ledger } = JSON.parse(await textOf(response)) as { ledger?: unknown };
-    if (typeof ledger === 'object' && ledger !== null) return ledger;
-    throw new Error('what answers there says nothing of a ledger');
-  } catch (cause) {
-    const { message, cause: deeper } = cause as Error;
-    const reason = deeper instanceof Error ? deeper.message : message;
-    throw new ProgramError(
-      'node-unreachable',
-      `${url}: no status of an edge node (${oneLine(reason)}); is it up, and is this its API?`,
-      { cause },
-    );
-  }
-}
-
-async function textOf(response: Response): Promise<string> {
-  const chunks: Uint8Array[] = [];
-  let sizeBytes = 0;
-  for await (const chunk of response.body ?? []) {
-    sizeBytes += chunk.length;
-    if (sizeBytes > ANSWER_SIZE_BYTES_MAX) throw new Error('its answer does not end');
-    chunks.push(chunk);
-  }
-  return Buffer.concat(chunks).toString();
+  const { body } = await askNode(url, { path: '/status', timeoutMs: TIMEOUT_MS });
+  const { ledger } = body;
+  if (typeof ledger === 'object' && ledger !== null) return ledger;
+  throw nodeUnreachable(url, 'what answers there says nothing of a ledger');
 }
 
 /** Whatever a status holds, a line for each value. */
@@ -99,8 +73,4 @@ function* linesOf(status: object, prefix = ''): Generator<string> {
 
 function asWord(value: unknown): string {
   return typeof value === 'object' ? jsonText(value) : `${value}`;
-}
-
-function oneLine(text: string): string {
-  return withoutControls(text.trim().replace(/\s+/g, ' ')).slice(0, 200);
 }

@@ -15,6 +15,7 @@ const status: NodeStatus = {
     rounds: [{ round: 3, loss: 0.25, participants: ['mote-1'], modelDigest: 'd' }],
   },
   ledger: { height: 7, stateDigest: 'd', pending: 0, signing: 'signing', trouble: null, peers: 0 },
+  peers: {},
   events: {},
 };
 const progress: TrialProgress = {

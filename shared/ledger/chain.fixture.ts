@@ -99,6 +99,8 @@ export function exampleGenesis({ members = 4, operators = 4 } = {}): Genesis {
 
 /** A chain in memory whose validators all agree at once. */
 export class ExampleChain {
+  /** From one block to the next. */
+  blockMs = 10;
   readonly genesis: Genesis;
   readonly state = new Map<string, Plain>();
   readonly decided: DecidedBlock[] = [];
@@ -152,7 +154,7 @@ export class ExampleChain {
     const proposer = this.chain.roster.validators.schedule[0]!;
     const { staged, dropped } = stageBlock(this.chain, this.state, {
       transactions,
-      timeMs: timeMs + 10,
+      timeMs: timeMs + this.blockMs,
       proposer: proposer as ReturnType<typeof keyIdOf>,
       verify: verifyOnce,
     });

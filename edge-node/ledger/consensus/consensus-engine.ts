@@ -110,7 +110,7 @@ export class ConsensusEngine implements Disposable {
     this.#state = this.#newHeight();
     this.#disk = new DurableStep({ clock, events, guard: (task) => this.#guarded(task) });
     this.#timers = new HeightTimers(clock, { ...consensusTiming, ...timing });
-    this.#blocks = new ProposedBlocks(store, source, options.verify);
+    this.#blocks = new ProposedBlocks({ store, source, verify: options.verify, clock });
     const blocks = this.#blocks;
     this.#sender = new ConsensusSender({ network, store, blocks });
     this.#authority = new SigningAuthority({
@@ -239,11 +239,12 @@ export class ConsensusEngine implements Disposable {
     this.#finish(turn);
   }
 
-  /** No height begins before there is something to say. */
+  /** No height begins before there is something to say, or a change of validators to complete. */
   #beginIfDue(): void {
     if (this.#state.round.step !== 'none') return;
-    const hasNews = this.#isVoting && this.#options.source.size > 0;
-    if (hasNews || this.#isWanted) this.#inbox.unshift({ kind: 'start' });
+    const { roster, nextRoster } = this.#store.chain;
+    const hasNews = this.#options.source.size > 0 || roster.digest !== nextRoster.digest;
+    if ((hasNews && this.#isVoting) || this.#isWanted) this.#inbox.unshift({ kind: 'start' });
   }
 
   #step(input: HeightInput, turn: Turn): void {

@@ -1,6 +1,11 @@
 import type { Clock } from '#runtime/clock/clock.ts';
 import type { Events } from '#runtime/observe/events.ts';
-import { PeerError, type PeerKey, type PeerNetwork } from '#runtime/peers/peer-network.ts';
+import {
+  PeerBreach,
+  PeerError,
+  type PeerKey,
+  type PeerNetwork,
+} from '#runtime/peers/peer-network.ts';
 import { bytesToHex, hexToBytes } from '#shared/basics/bytes.ts';
 import type { VerifySignature } from '#shared/identity/signature.ts';
 import type { ChainState } from '#shared/ledger/chain-state.ts';
@@ -19,16 +24,26 @@ import {
 import { countOf, quorumsFor } from '#shared/ledger/consensus/vote-keeper.ts';
 import { decodeFrame, heightOf } from './consensus-frame.ts';
 import { EarlyMessages } from './early-messages.ts';
-import { FarBudget } from './far-budget.ts';
 import { createHeightChecks } from './height-checks.ts';
 import { voterOf } from './peer-voters.ts';
 import type { ProposedBlocks } from './proposed-blocks.ts';
+import { type Rate, RateBudget } from './rate-budget.ts';
 
 const BLOCK_PROTOCOL = 'proposed-block';
 /** Blocks asked for at the same time. */
 const FETCHES_MAX = 8;
 /** Two proposals for one round prove that their maker is faulty; more say nothing new. */
 const PROPOSALS_MAX = 2;
+/**
+ * Of one peer. At 50 blocks a second there are some 300 messages, and a node that stood still finds
+ * what a stream and its sender hold. What is sound, but late or known, costs time to find that out.
+ */
+const MESSAGES: Rate = { burst: 8192, perSecond: 1000 };
+/**
+ * Votes of one voter beyond the next round. The core keeps the newest of each voter only, but each
+ * one that it took in lies in the write-ahead log until the height ends.
+ */
+const FAR_VOTES: Rate = { burst: 32, perSecond: 1 };
 
 /** The engine as its gate sees it. */
 export interface GateHost {
@@ -82,7 +97,8 @@ export class ConsensusGate {
   readonly #fetching = new Set<string>();
   /** How many proposals of a round have been judged. */
   readonly #judged = new Map<number, number>();
-  #far: FarBudget;
+  readonly #messages: RateBudget;
+  #far: RateBudget;
   #checks: SignatureCheck;
 
   constructor({ host, network, clock, events, blocks, verify }: GateOptions) {
@@ -92,9 +108,10 @@ export class ConsensusGate {
     this.#events = events;
     this.#blocks = blocks;
     this.#verify = verify;
-    this.#far = new FarBudget(clock);
+    this.#messages = new RateBudget(clock, MESSAGES);
+    this.#far = new RateBudget(clock, FAR_VOTES);
     this.#checks = this.#createChecks();
-    network.onMessage((from, bytes) => host.guard(() => this.#receive(from, bytes)));
+    network.onMessage((from, bytes) => host.guard(() => this.#hear(from, bytes)));
     network.answer(BLOCK_PROTOCOL, async (_from, body) => this.#serveBlock(body));
   }
 
@@ -111,7 +128,7 @@ export class ConsensusGate {
   /** The height has changed. */
   beginHeight(): void {
     this.#checks = this.#createChecks();
-    this.#far = new FarBudget(this.#clock);
+    this.#far = new RateBudget(this.#clock, FAR_VOTES);
     this.#judged.clear();
     this.takeEarly();
   }
@@ -124,6 +141,11 @@ export class ConsensusGate {
   #createChecks(): SignatureCheck {
     const { chainId, roster } = this.#host.chain();
     return createHeightChecks(chainId, roster, this.#verify);
+  }
+
+  #hear(from: PeerKey, bytes: Uint8Array): void {
+    if (this.#messages.spend(from)) this.#receive(from, bytes);
+    else this.#note(from, wrong('messages-too-many'));
   }
 
   #receive(from: PeerKey, bytes: Uint8Array): void {
@@ -279,8 +301,8 @@ export class ConsensusGate {
   }
 
   #serveBlock(body: Uint8Array): Uint8Array {
-    const hash = bytesToHex(body);
-    const bytes = body.length === 32 ? this.#blocks.bytes(hash) : undefined;
+    if (body.length !== 32) throw new PeerBreach('proposed-block-malformed', 'it is no hash');
+    const bytes = this.#blocks.bytes(bytesToHex(body));
     if (bytes === undefined) throw new PeerError('block-unknown', 'not proposed at this height');
     return bytes;
   }

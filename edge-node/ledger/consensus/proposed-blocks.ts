@@ -1,3 +1,4 @@
+import type { Clock } from '#runtime/clock/clock.ts';
 import { type Failure, fail, ok, type Result } from '#shared/basics/result.ts';
 import type { VerifyAccount } from '#shared/identity/account-key.ts';
 import type { Digest } from '#shared/identity/digest.ts';
@@ -21,6 +22,12 @@ import type { LedgerStore } from '../store/ledger-store.ts';
 /** Blocks of one height that are kept in memory with what follows from them. */
 const BLOCKS_MAX = 8;
 
+/**
+ * A block is full once filling it has taken so long: the others need as long to execute it, or a
+ * few times that where its transactions are new to them, and have a proposal's timeout for it.
+ */
+const FILLING_MS_MAX = 60;
+
 /** What waits to be put into a block. */
 export interface TransactionSource {
   /** How many could go into the next block. */
@@ -43,25 +50,34 @@ interface Proposed {
   verdict: Result<StagedBlock, BlockFailure> | undefined;
 }
 
+export interface ProposedBlocksOptions {
+  readonly store: LedgerStore;
+  readonly source: TransactionSource;
+  readonly verify: VerifyAccount;
+  readonly clock: Clock;
+}
+
 /** The blocks proposed at the height under way, executed once each. */
 export class ProposedBlocks {
   readonly #store: LedgerStore;
   readonly #source: TransactionSource;
   readonly #verify: VerifyAccount;
+  readonly #clock: Clock;
   // In the order of their last use.
   readonly #blocks = new Map<string, Proposed>();
   #unsaved = new Map<Digest, Uint8Array>();
 
-  constructor(store: LedgerStore, source: TransactionSource, verify: VerifyAccount) {
+  constructor({ store, source, verify, clock }: ProposedBlocksOptions) {
     this.#store = store;
     this.#source = source;
     this.#verify = verify;
+    this.#clock = clock;
   }
 
   /** A block of what waits, on top of the head. */
   make(timeMs: number, proposer: Digest): Digest {
     const { chain, state } = this.#store;
-    const transactions = this.#source.candidates();
+    const transactions = this.#candidates();
     const verify = this.#verify;
     const draft = { transactions, timeMs, proposer, verify };
     const { staged, dropped } = stageBlock(chain, state, draft);
@@ -125,6 +141,15 @@ export class ProposedBlocks {
   clear(): void {
     this.#blocks.clear();
     this.#unsaved = new Map();
+  }
+
+  /** What there is time for. */
+  *#candidates(): Generator<EncodedTransaction> {
+    const endMs = this.#clock.monotonicMs() + FILLING_MS_MAX;
+    for (const transaction of this.#source.candidates()) {
+      yield transaction;
+      if (this.#clock.monotonicMs() >= endMs) return;
+    }
   }
 
   #keep(hash: Digest, proposed: Proposed): void {

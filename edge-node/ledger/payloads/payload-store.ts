@@ -1,6 +1,11 @@
 import type { Database } from '#runtime/database/database.ts';
 import type { Events } from '#runtime/observe/events.ts';
-import { PeerError, type PeerKey, type PeerNetwork } from '#runtime/peers/peer-network.ts';
+import {
+  PeerBreach,
+  PeerError,
+  type PeerKey,
+  type PeerNetwork,
+} from '#runtime/peers/peer-network.ts';
 import { type Failure, fail, ok, type Result } from '#shared/basics/result.ts';
 import type { Digest } from '#shared/identity/digest.ts';
 import { CHUNK_SIZE_BYTES, PayloadFile, sha256 } from './payload-file.ts';
@@ -245,7 +250,7 @@ export class PayloadStore implements Disposable {
 
   #serve(body: Uint8Array): Uint8Array {
     const request = decodePayloadRequest(body);
-    if (!request.ok) throw new PeerError(request.error.code, request.error.message);
+    if (!request.ok) throw new PeerBreach(request.error.code, request.error.message);
     const none = { v: 1, sizeBytes: null, bytes: new Uint8Array(0) } as const;
     if (this.#isClosed) return encodePayloadMessage(none);
     const { digest, offset, length } = request.value;

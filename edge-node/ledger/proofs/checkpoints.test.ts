@@ -97,10 +97,11 @@ describe('checkpoints', () => {
         }
       }
     };
-    // Ten blocks to an interval of 100 ms, at each node two blocks later than at the one before.
+    chain.blockMs = 50;
+    // Ten blocks to an interval of 500 ms, at each node two blocks later than at the one before.
     for (let i = 0; i < 30; i++) {
       chain.commit(chain.sign(operator(0), voucher(chain.decided.length)));
-      clock.advance(10);
+      clock.advance(50);
       // All begin together, so that their timers would fire together, at different blocks.
       follow(i === 0 ? 0 : 2);
       await new Promise(setImmediate);
@@ -109,7 +110,7 @@ describe('checkpoints', () => {
     await until(() => sizes().every((size) => size! > 1 && size === sizes()[0]));
     assert.ok(sizes()[0]! < 25);
     follow(0);
-    clock.advance(100);
+    clock.advance(500);
     await until(() => sizes().every((size) => size === 31));
     assert.equal(networks[0]!.counters()['checkpoint-forked'], undefined);
   });
@@ -152,7 +153,7 @@ describe('checkpoints', () => {
       checkpoints.committed();
     }
     assert.equal(checkpoints.newest()!.size, 3);
-    clock.advance(100);
+    clock.advance(500);
     assert.equal(checkpoints.newest()!.size, 20);
     checkpoints[Symbol.dispose]();
   });
@@ -331,7 +332,7 @@ function start(
         checkpoints.committed();
       }
     }
-    if (blocks < 10) clock.advance(100);
+    if (blocks < 10) clock.advance(500);
   };
   return { chain, clock, hub, join, networks, nodes, grow };
 }

@@ -34,7 +34,7 @@ const PROTOCOL = 'checkpoint';
  * Of blocks that come faster than this, those are cosigned whose time falls into another interval
  * than their predecessor's: all validators choose the same, and so meet on them.
  */
-const INTERVAL_MS = 100;
+const INTERVAL_MS = 500;
 
 /** A block whose time is so long ago comes of catching up: its checkpoint would interest nobody. */
 const FRESH_MS = 2_000;

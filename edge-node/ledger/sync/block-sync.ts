@@ -1,6 +1,7 @@
 import type { Clock } from '#runtime/clock/clock.ts';
 import type { Events } from '#runtime/observe/events.ts';
 import {
+  PeerBreach,
   PeerError,
   type PeerKey,
   type PeerNetwork,
@@ -66,7 +67,7 @@ const defaultTiming: SyncTiming = {
   statusMs: 5_000,
   requestTimeoutMs: 10_000,
   graceMs: 300,
-  announceMs: 100,
+  announceMs: 250,
   retryMs: 1_000,
 };
 
@@ -285,7 +286,7 @@ export class BlockSync implements AsyncDisposable {
 
   #serve(body: Uint8Array): Uint8Array {
     const request = decodeBlocksRequest(body);
-    if (!request.ok) throw new PeerError(request.error.code, request.error.message);
+    if (!request.ok) throw new PeerBreach(request.error.code, request.error.message);
     const blocks: EncodedDecision[] = [];
     let sizeBytes = 0;
     for (let height = request.value.from; blocks.length < BATCH_BLOCKS_MAX; height++) {
