@@ -32,6 +32,33 @@ const learningSchema = z.strictObject({
 });
 export type LearningConfig = z.infer<typeof learningSchema>;
 
+const ledgerSchema = z
+  .strictObject({
+    /** TOML file of the chain (`diten ledger init`); where left out, a chain of this node's own. */
+    genesis: z.string().min(1).optional(),
+    /**
+     * Where other edge nodes connect, as multiaddrs: only members of the chain get further than a
+     * handshake.
+     */
+    listen: z
+      .array(
+        z
+          .string()
+          .max(200)
+          .regex(/^\/(?:ip4|ip6|dns4|dns6)\/[^/]+\/tcp\/\d+$/, 'expected /ip4/ADDRESS/tcp/PORT'),
+      )
+      .max(8)
+      .default([]),
+    /** Time after which a block is made though there is nothing to say. */
+    heartbeatMs: z.int().min(1000).max(86_400_000).default(60_000),
+    /** Weights and other content behind the ledger's digests, all together. */
+    payloadsSizeBytesMax: z
+      .int()
+      .min(2 ** 20)
+      .default(4 * 2 ** 30),
+  })
+  .prefault({});
+
 /** The configuration of one edge node. */
 export const edgeConfigSchema = z.strictObject({
   id: nameSchema,
@@ -54,7 +81,7 @@ export const edgeConfigSchema = z.strictObject({
     .prefault({}),
   http: listenerSchema(8080),
   twins: z.strictObject({ max: z.int().min(1).default(10_000) }).prefault({}),
-  models: z.strictObject({ kept: z.int().min(2).default(1000) }).prefault({}),
+  ledger: ledgerSchema,
   /** The learning task; none where left out. */
   learning: learningSchema.optional(),
 });

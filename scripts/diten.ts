@@ -5,6 +5,7 @@ import { addBenchCommands } from './bench/bench-commands.ts';
 import { addDoctorCommands } from './doctor/doctor-commands.ts';
 import { addLedgerCommands } from './ledger/ledger-commands.ts';
 import { addModelCommands } from './model/model-commands.ts';
+import type { TrialOptions } from './trial/run-trial.ts';
 
 // Each command loads its own part when it runs: a device agent must not pay for the edge node.
 const program = new Command('diten')
@@ -32,12 +33,13 @@ program
 
 program
   .command('trial')
-  .description('run a field trial on this machine: an edge node and five device agents')
+  .description('run a field trial on this machine: edge nodes and five device agents')
   .option('--seconds <n>', 'how long it runs, 10 or more', wholeSeconds, 90)
+  .option('--edges <n>', 'edge nodes, each a validator of the ledger, 1 to 10', edgeCount, 4)
   .option('--data <dir>', 'an empty or new folder for its data (default: a temporary one)')
   .option('--keep', 'leave the temporary data folder in place', false)
   .option('--json <file>', 'write the report there')
-  .action(async (options: { seconds: number; data?: string; keep: boolean; json?: string }) => {
+  .action(async (options: TrialOptions) => {
     const { runTrial } = await import('./trial/run-trial.ts');
     process.exitCode = await runTrial(options);
   });
@@ -46,6 +48,14 @@ addLedgerCommands(program);
 addModelCommands(program);
 addBenchCommands(program);
 addDoctorCommands(program);
+
+function edgeCount(text: string): number {
+  const edges = Number(text);
+  if (!Number.isInteger(edges) || edges < 1 || edges > 10) {
+    throw new InvalidArgumentError('give a whole number of edge nodes from 1 to 10');
+  }
+  return edges;
+}
 
 function wholeSeconds(text: string): number {
   const seconds = Number(text);

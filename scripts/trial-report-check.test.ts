@@ -9,11 +9,13 @@ const round = (number: number, loss: number) => ({
   participants: ['mote-1'],
   modelDigest: 'ab',
 });
+const nodes = [4, 4, 3, 4].map((height) => ({ height, verified: true }));
+const ledger = { height: 4, verified: true, nodes };
 const good = {
   devices: ['a', 'b', 'c', 'd', 'e'].map(device),
   rounds: [0.3, 0.4, 0.3, 0.25, 0.2].map((loss, index) => round(index + 1, loss)),
   anomaly: ['mote-1', 'mote-4'].map((device) => ({ device, auc: 0.98 })),
-  ledger: { height: 4, verified: true },
+  ledger,
   seconds: { install: 0, toFirstTwin: 1.5 },
 };
 
@@ -47,7 +49,25 @@ describe('trial report check', () => {
       { ...good, anomaly: [good.anomaly[0], { device: 'mote-4', auc: 0.9 }] },
       'anomaly.1.auc',
     ],
-    ['a broken ledger', { ...good, ledger: { height: 4, verified: false } }, 'ledger.verified'],
+    ['a broken ledger', { ...good, ledger: { ...ledger, verified: false } }, 'ledger.verified'],
+    [
+      'one broken file of the ledger',
+      {
+        ...good,
+        ledger: { ...ledger, nodes: [...nodes.slice(1), { height: 4, verified: false }] },
+      },
+      'ledger.nodes.3.verified',
+    ],
+    [
+      'an edge node without a ledger',
+      { ...good, ledger: { ...ledger, nodes: nodes.slice(1) } },
+      'ledger.nodes',
+    ],
+    [
+      'a node that stayed behind',
+      { ...good, ledger: { ...ledger, nodes: [...nodes.slice(1), { height: 2, verified: true }] } },
+      'ledger.nodes',
+    ],
     ['no twin', { ...good, seconds: { install: 0, toFirstTwin: null } }, 'seconds.toFirstTwin'],
   ] as const) {
     it(`refuses ${name}`, () => {

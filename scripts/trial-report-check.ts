@@ -5,6 +5,7 @@ import { z } from 'zod';
 const DEVICES_MIN = 5;
 const ROUNDS_MIN = 5;
 const AUC_MIN = 0.97;
+const NODES = 4;
 
 const count = z.int().nonnegative();
 
@@ -36,9 +37,22 @@ const reportSchema = z.object({
   anomaly: z
     .array(z.object({ device: z.string(), auc: z.number().min(AUC_MIN) }))
     .length(2, { error: 'not both motes with events have a score' }),
-  ledger: z.object({ height: count.positive(), verified: z.literal(true) }),
+  ledger: z.object({
+    height: count.positive(),
+    verified: z.literal(true),
+    nodes: z
+      .array(z.object({ height: count.positive(), verified: z.literal(true) }))
+      .length(NODES, { error: 'not every edge node has a ledger' })
+      .refine((nodes) => spread(nodes.map(({ height }) => height)) <= 1, {
+        error: 'the ledgers are more than a block apart',
+      }),
+  }),
   seconds: z.object({ install: z.number(), toFirstTwin: z.number() }),
 });
+
+function spread(heights: readonly number[]): number {
+  return Math.max(...heights) - Math.min(...heights);
+}
 
 /** What is wrong with a report, a sentence each; none where the trial did what it must. */
 export function reportProblems(report: unknown): string[] {

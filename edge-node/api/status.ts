@@ -1,9 +1,9 @@
 import type { Clock } from '#runtime/clock/clock.ts';
 import type { Events } from '#runtime/observe/events.ts';
 import type { EdgeConfig } from '../edge-config.ts';
-import type { Coordinator } from '../federation/coordinator.ts';
-import type { RoundSummary, VersionLog } from '../federation/version-log.ts';
-import type { Ledger } from '../ledger/ledger.ts';
+import type { Learning } from '../federation/start-learning.ts';
+import type { RoundSummary } from '../federation/version-log.ts';
+import type { LedgerNode } from '../ledger/ledger-node.ts';
 import type { TwinStore } from '../twins/twin-store.ts';
 import { twinToThing } from './thing.ts';
 
@@ -14,9 +14,21 @@ export interface NodeStatus {
   readonly uptimeSeconds: number;
   readonly devices: readonly DeviceStatus[];
   readonly learning: LearningStatus | null;
-  readonly ledger: { readonly height: number };
+  readonly ledger: LedgerStatus;
   /** How often each kind of event occurred since the start. */
   readonly events: Readonly<Record<string, number>>;
+}
+
+export interface LedgerStatus {
+  readonly height: number;
+  readonly stateDigest: string;
+  /** Transactions that wait for a block. */
+  readonly pending: number;
+  /** `observing` until a validator that may have lost its file knows what it signed. */
+  readonly signing: string;
+  /** What keeps it from writing, or null. */
+  readonly trouble: string | null;
+  readonly peers: number;
 }
 
 export interface DeviceStatus {
@@ -30,7 +42,8 @@ export interface DeviceStatus {
 
 export interface LearningStatus {
   readonly task: string;
-  readonly phase: 'gathering' | 'training' | 'aggregating';
+  /** `defining` until the task is on the ledger. */
+  readonly phase: 'defining' | 'gathering' | 'training' | 'aggregating';
   /** The round in progress, or the next one. */
   readonly round: number;
   /** The newest committed rounds, oldest first. */
@@ -42,9 +55,8 @@ export interface StatusSources {
   readonly startedMs: number;
   readonly clock: Clock;
   readonly twins: TwinStore;
-  readonly coordinator: Coordinator | undefined;
-  readonly versions: VersionLog | undefined;
-  readonly ledger: Ledger;
+  readonly learning: Learning;
+  readonly ledger: LedgerNode;
   readonly events: Events;
 }
 
@@ -66,14 +78,20 @@ export function nodeStatus(sources: StatusSources): NodeStatus {
         anomalyScore,
       };
     }),
-    learning: learningStatus(sources),
-    ledger: { height: ledger.head.height },
+    learning: learningStatus(sources.learning),
+    ledger: ledgerStatus(ledger),
     events: events.counts(),
   };
 }
 
-function learningStatus({ coordinator, versions }: StatusSources): LearningStatus | null {
-  if (coordinator === undefined || versions === undefined) return null;
-  const { phase, round } = coordinator.state;
+function ledgerStatus(ledger: LedgerNode): LedgerStatus {
+  const { head, stateDigest, pending, signing, trouble, peers } = ledger.status();
+  return { height: head.height, stateDigest, pending, signing, trouble: trouble ?? null, peers };
+}
+
+function learningStatus({ coordinated }: Learning): LearningStatus | null {
+  if (coordinated === null) return null;
+  const { coordinator, versions } = coordinated;
+  const { phase, round } = coordinator.state ?? { phase: 'defining', round: 1 };
   return { task: versions.task, phase, round, rounds: versions.newestRounds() };
 }

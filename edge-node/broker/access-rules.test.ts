@@ -27,6 +27,15 @@ const presence: PublishRequest = {
 };
 
 describe('access rules: connecting', () => {
+  it('keeps out a device that is barred, as soon as it is', () => {
+    const barred = new Set<string>();
+    const { connect: decide } = deviceAccessRules('trial', (device) => barred.has(device));
+    assert.equal(verdict(decide(connect)), 'ok');
+    barred.add('mote-1');
+    assert.equal(verdict(decide(connect)), 'device-barred');
+    assert.equal(verdict(decide({ ...connect, clientId: 'mote-2' })), 'ok');
+  });
+
   const cases: [Partial<ConnectRequest>, string][] = [
     [{}, 'ok'],
     [{ will: presence }, 'ok'],

@@ -35,14 +35,20 @@ const RETAINED_SIZE_BYTES_MAX = 256 * 2 ** 10;
  * The rules for a group of devices. A device's client id is its name and its user name the epoch of
  * its outbox. It publishes its data, presence (the only one retained) and updates, and subscribes
  * to what is below `diten/v1/{group}/{device}/`. Its will is held to the same. Nobody else is
- * let in.
+ * let in, nor a device that `isBarred`: suspended or revoked on the ledger.
  */
-export function deviceAccessRules(group: string): AccessRules {
+export function deviceAccessRules(
+  group: string,
+  isBarred: (device: string) => boolean = () => false,
+): AccessRules {
   const rules: AccessRules = {
     connect(request) {
       const { clientId, username, clean, keepaliveSeconds, will } = request;
       if (!nameSchema.safeParse(clientId).success) {
         return fail('client-id-invalid', 'the client id is not a device name; use a-z, 0-9 and -');
+      }
+      if (isBarred(clientId)) {
+        return fail('device-barred', `${clientId} is suspended or revoked; enrol it again`);
       }
       if (!epochSchema.safeParse(username).success) {
         return fail('epoch-invalid', "the user name is not the epoch of the device's outbox");

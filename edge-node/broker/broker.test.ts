@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
 import { createServer, type Socket } from 'node:net';
 import { afterEach, beforeEach, describe, it } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -107,6 +108,20 @@ describe('broker', { timeout: 20_000 }, () => {
       await until(() => presence.length === 3 * i && broker.clients().length === 0);
     }
     assert.deepEqual(broker.counters().refused, {});
+  });
+
+  it('disconnects a device at once, with its will, and no other', async () => {
+    const presence = await collect(host, topic('presence'));
+    const will = { topic: topic('presence'), payload: 'gone', retain: true };
+    const barred = await openAdmitted(broker.port, { ...device, will });
+    await using other = await connectedTo(broker, { ...device, clientId: 'mote-2' });
+    const closed = once(barred.socket, 'close');
+    broker.disconnect('mote-1');
+    broker.disconnect('mote-3');
+    await closed;
+    await until(() => presence.length === 1);
+    await refused('device-barred');
+    assert.ok(other.connected);
   });
 
   it('admits so many clients and no more', async () => {

@@ -48,6 +48,8 @@ export interface Broker extends AsyncDisposable {
   /** A client in this process; the broker disposes of it at the latest with itself. */
   localClient(): MqttClient;
   clients(): readonly ConnectedClient[];
+  /** Ends a device's connection at once, where it has one: it may not be here any more. */
+  disconnect(device: string): void;
   counters(): BrokerCounters;
 }
 
@@ -121,6 +123,13 @@ class EmbeddedBroker implements Broker {
       id: deviceId,
       connectedSinceMs,
     }));
+  }
+
+  disconnect(device: string): void {
+    const client = this.#gatekeeper.sessions.holder(device)?.client;
+    if (client === undefined) return;
+    this.#refuse({ code: 'device-barred', message: `${device} was suspended or revoked` }, client);
+    client.conn.destroy();
   }
 
   counters(): BrokerCounters {

@@ -10,6 +10,7 @@ export type RefusalCode =
   | 'protocol-unsupported'
   | 'client-id-invalid'
   | 'duplicate-device'
+  | 'device-barred'
   | 'epoch-invalid'
   | 'session-not-clean'
   | 'keepalive-invalid'

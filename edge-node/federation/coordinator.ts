@@ -1,8 +1,7 @@
 import type { Clock } from '#runtime/clock/clock.ts';
-import type { MqttClient, MqttMessage } from '#runtime/mqtt/mqtt-client.ts';
 import type { Events } from '#runtime/observe/events.ts';
 import { assert, unreachable } from '#shared/basics/assert.ts';
-import { fail, ok, type Result } from '#shared/basics/result.ts';
+import { encodeCanonical } from '#shared/codec/canonical.ts';
 import { decodeTensors, encodeTensors } from '#shared/codec/tensor.ts';
 import { federatedAverage, sameLayout } from '#shared/federation/fed-avg.ts';
 import {
@@ -14,145 +13,149 @@ import {
   type RoundUpdate,
   stepLearning,
 } from '#shared/federation/learning-round.ts';
-import { digestOf } from '#shared/identity/digest.ts';
-import { modelCodec, roundCodec, taskCodec, updateCodec } from '#shared/wire/learning.ts';
-import { type Channel, deviceOfTopic, everyDevice, topicOf } from '#shared/wire/topics.ts';
-import type { TwinStore } from '../twins/twin-store.ts';
+import type { Digest } from '#shared/identity/digest.ts';
+import { readState } from '#shared/ledger/contract/state.ts';
+import type { PayloadStore } from '../ledger/payloads/payload-store.ts';
+import type { LearningHost } from './learning-host.ts';
+import {
+  acceptedOf,
+  type LearningLedger,
+  type ModelUpdate,
+  versionsOf,
+} from './learning-ledger.ts';
+import type { LearningPeers } from './learning-peers.ts';
 import type { LearningTask } from './learning-task.ts';
-import type { ModelStore } from './model-store.ts';
 import type { VersionLog } from './version-log.ts';
 
 const TICK_MS = 100;
+const RETRY_MS = 1000;
+/** How often the bytes of the newest version are looked for before an older one has to do. */
+const BASE_ATTEMPTS = 3;
 
 export interface CoordinatorOptions {
   readonly task: LearningTask;
   readonly rules: RoundRules;
-  readonly mqtt: MqttClient;
-  readonly group: string;
-  readonly twins: TwinStore;
-  readonly models: ModelStore;
+  readonly ledger: LearningLedger;
+  readonly payloads: PayloadStore;
   readonly versions: VersionLog;
+  readonly host: LearningHost;
+  readonly peers: LearningPeers;
   readonly clock: Clock;
   readonly events: Events;
 }
 
 /**
- * Runs the learning rounds of one task: gives out task and model, announces rounds, averages the
- * updates, and records every model version on the ledger before any device hears of it.
+ * Runs the learning rounds of one task over the devices of all edge nodes: defines it on the
+ * ledger, announces rounds, averages the updates that the ledger records, and records every model
+ * version before any device hears of it.
  */
 export class Coordinator implements Disposable {
   readonly #options: CoordinatorOptions;
-  #state: LearningState;
-  /** Devices that were given the task and the newest model. */
-  readonly #provisioned = new Set<string>();
-  #modelBytes: Uint8Array;
+  /** Undefined until the task is on the ledger. */
+  #state: LearningState | undefined;
   #cancelTick: () => void = () => undefined;
+  #isDisposed = false;
+  #attempts = 0;
 
   private constructor(options: CoordinatorOptions) {
     this.#options = options;
-    const { task, models, versions, clock } = options;
-    const last = versions.newest();
-    assert(last !== undefined, 'the version log holds at least the version a task starts with');
-    const bytes = models.get(last.digest);
-    // Round 0 is in no store, for the task itself has it. A later version whose bytes are gone
-    // cannot be learned from any more: learning begins again, under the next round's number.
-    this.#modelBytes = bytes ?? task.initialBytes;
-    const base = bytes === undefined ? task.initialDigest : last.digest;
-    this.#state = gatheringState(last.round + 1, base, clock.monotonicMs());
   }
 
-  static async start(options: CoordinatorOptions): Promise<Coordinator> {
+  /** The ledger may have no quorum yet: what needs it is done once it has. */
+  static start(options: CoordinatorOptions): Coordinator {
     const coordinator = new Coordinator(options);
-    const { mqtt, group } = options;
-    await mqtt.subscribe(everyDevice(group, 'update'), (message) => coordinator.#onUpdate(message));
-    coordinator.#tick();
+    coordinator.#begin();
     return coordinator;
   }
 
-  get state(): LearningState {
+  get state(): LearningState | undefined {
     return this.#state;
   }
 
   [Symbol.dispose](): void {
+    this.#isDisposed = true;
     this.#cancelTick();
   }
 
-  #tick(): void {
-    const { clock } = this.#options;
-    const eligible = this.#eligible();
-    for (const device of this.#provisioned) {
-      if (!eligible.includes(device)) this.#provisioned.delete(device);
+  #begin(): void {
+    const { clock, events } = this.#options;
+    this.#define().catch((error: Error) => {
+      if (this.#isDisposed) return;
+      events.record('warn', 'task-not-defined', { reason: error.message });
+      this.#cancelTick = clock.after(RETRY_MS, () => this.#begin());
+    });
+  }
+
+  async #define(): Promise<void> {
+    const { task, versions, ledger, clock } = this.#options;
+    const { definition, model } = task.message;
+    for (const bytes of [encodeCanonical(definition), model, task.initialBytes]) this.#put(bytes);
+    await versions.define(task);
+    if (this.#isDisposed) return;
+    const last = versions.newest();
+    assert(last !== undefined, 'a task that is defined has the version it starts with');
+    const base = await this.#findBase();
+    if (this.#isDisposed) return;
+    this.#state = gatheringState(last.round + 1, base, clock.monotonicMs());
+    ledger.onCommit((committed) => {
+      for (const { type, body } of acceptedOf(committed)) {
+        if (type === 'model.update') this.#take(body);
+      }
+    });
+    this.#tick();
+  }
+
+  /**
+   * The newest version whose bytes there are. Those of version 0 are always here: where all later
+   * ones are lost, learning begins again, under the next round's number.
+   */
+  async #findBase(): Promise<Digest> {
+    const { payloads, ledger, versions, task } = this.#options;
+    this.#attempts++;
+    for (const { digest } of versionsOf(ledger.state, versions.task)) {
+      const fetched = await payloads.fetch(digest);
+      if (fetched.ok) return digest;
+      // A peer that has it may not be connected yet.
+      if (this.#attempts < BASE_ATTEMPTS) throw new Error(fetched.error.message);
     }
-    for (const device of eligible) if (!this.#provisioned.has(device)) this.#provision(device);
+    return task.initialDigest;
+  }
+
+  #tick(): void {
+    const { clock, host, peers, versions } = this.#options;
+    const ours = host.eligible(versions.task);
+    const eligible = [...new Set([...ours, ...peers.eligible()])];
     this.#step({ kind: 'tick', nowMs: clock.monotonicMs(), eligible });
     this.#cancelTick = clock.after(TICK_MS, () => this.#tick());
   }
 
-  /** Devices that are online and report every feature of the task. */
-  #eligible(): string[] {
-    const { twins, task } = this.#options;
-    const { features } = task.message.definition;
-    return twins
-      .all()
-      .filter(
-        ({ online, reported }) => online && features.every(({ property }) => property in reported),
-      )
-      .map(({ device }) => device);
-  }
-
-  #provision(device: string): void {
-    this.#provisioned.add(device);
-    this.#send(device, 'task', taskCodec.encode(this.#options.task.message));
-    this.#sendModel(device);
-  }
-
-  #sendModel(device: string): void {
-    const { round, base } = this.#state;
-    const message = {
-      v: 1 as const,
-      task: this.#options.task.message.task,
-      round: round - 1,
-      digest: base,
-      parameters: this.#modelBytes,
-    };
-    this.#send(device, 'model', modelCodec.encode(message));
-  }
-
-  #send(device: string, channel: Channel, payload: Uint8Array): void {
-    const { mqtt, group, events } = this.#options;
-    mqtt
-      .publish(topicOf(group, device, channel), payload, { qos: 1, retain: true })
+  /** Takes in an update that the ledger has, once its bytes are here. */
+  #take(body: ModelUpdate): void {
+    if (this.#isDisposed || body.task !== this.#options.versions.task) return;
+    this.#read(body)
+      .then((update) => this.#step({ kind: 'update', update }))
       .catch((error: Error) => {
-        this.#provisioned.delete(device); // and so it is sent again with the next tick
-        events.record('warn', 'learning-message-not-sent', { device, reason: error.message });
+        const { device } = body;
+        this.#options.events.record('warn', 'update-not-read', { device, reason: error.message });
       });
   }
 
-  #onUpdate({ topic, payload }: MqttMessage): void {
-    const device = deviceOfTopic(topic) ?? '';
-    const update = this.#readUpdate(device, payload);
-    if (update.ok) this.#step({ kind: 'update', update: update.value });
-    else this.#options.events.record('warn', update.error.code, { ...update.error, device });
-  }
-
-  #readUpdate(device: string, payload: Uint8Array): Result<RoundUpdate, { code: string }> {
-    const { task } = this.#options;
-    const message = updateCodec.decode(payload);
-    if (!message.ok) return message;
-    const { round, base, sampleCount, loss, parameters } = message.value;
-    if (message.value.task !== task.message.task) {
-      return fail('stale-task', 'the update is for another learning task');
-    }
-    const tensors = decodeTensors(parameters);
-    if (!tensors.ok) return tensors;
+  async #read(body: Omit<ModelUpdate, 'task'>): Promise<RoundUpdate> {
+    const { payloads, task } = this.#options;
+    const { device, round, base, sampleCount, update: digest } = body;
+    const fetched = await payloads.fetch(digest);
+    if (!fetched.ok) throw new Error(`${fetched.error.code}: ${fetched.error.message}`);
+    const tensors = decodeTensors(fetched.value);
+    if (!tensors.ok) throw new Error(tensors.error.message);
     if (!sameLayout(task.initial, tensors.value)) {
-      return fail('update-mismatch', "the update's parameters are of another model");
+      throw new Error("the update's parameters are of another model");
     }
-    const digest = digestOf(parameters);
-    return ok({ device, round, base, sampleCount, loss, digest, parameters: tensors.value });
+    const loss = Number(body.loss);
+    return { device, round, base, sampleCount, loss, digest, parameters: tensors.value };
   }
 
   #step(input: LearningInput): void {
+    if (this.#isDisposed || this.#state === undefined) return;
     const stepped = stepLearning(this.#options.rules, this.#state, input);
     if (!stepped.ok) {
       this.#options.events.record('info', stepped.error.code, { reason: stepped.error.message });
@@ -163,14 +166,11 @@ export class Coordinator implements Disposable {
   }
 
   #perform(effect: LearningEffect): void {
-    const { events, task } = this.#options;
+    const { events } = this.#options;
     switch (effect.kind) {
-      case 'announce': {
-        const { round, base, participants } = effect;
-        const bytes = roundCodec.encode({ v: 1, task: task.message.task, round, base });
-        for (const device of participants) this.#send(device, 'round', bytes);
+      case 'announce':
+        this.#announce(effect);
         return;
-      }
       case 'aggregate':
         this.#aggregate(effect);
         return;
@@ -182,27 +182,50 @@ export class Coordinator implements Disposable {
     }
   }
 
-  #aggregate({ round, base, updates }: Extract<LearningEffect, { kind: 'aggregate' }>): void {
-    const { clock, models, versions, events } = this.#options;
-    try {
-      const averaged = federatedAverage(
-        updates.map((update) => ({ ...update, contributor: update.device })),
-      );
-      assert(averaged.ok, 'the layout of every update was checked on arrival');
-      const bytes = encodeTensors(averaged.value);
-      const modelDigest = models.put(bytes);
-      const loss = meanLoss(updates);
-      versions.append({ round, base, modelDigest, loss, updates });
-      this.#modelBytes = bytes;
-      this.#step({ kind: 'committed', nowMs: clock.monotonicMs(), digest: modelDigest });
-      events.record('info', 'round-committed', { round, loss, modelDigest });
-    } catch (error) {
-      // A full disk, say: nobody has heard of the version, the round is held again.
-      events.record('error', 'aggregation-failed', { round, reason: (error as Error).message });
-      this.#step({ kind: 'aggregation-failed', nowMs: clock.monotonicMs() });
-      return;
+  #announce({ round, base, participants }: Extract<LearningEffect, { kind: 'announce' }>): void {
+    const { host, peers, ledger, versions } = this.#options;
+    const { task } = versions;
+    const announcement = { task, round, base, participants: [...participants] };
+    host.announce(announcement);
+    peers.announce(announcement);
+    // After a restart, or a round that had to be held again, the ledger has some of the answers.
+    for (const device of participants) {
+      const known = readState(ledger.state, 'update', `${task}/${round}/${device}`);
+      if (known !== undefined) this.#take({ ...known, task, round, device });
     }
-    for (const device of this.#provisioned) this.#sendModel(device);
+  }
+
+  #aggregate(effect: Extract<LearningEffect, { kind: 'aggregate' }>): void {
+    const { clock, events } = this.#options;
+    const { round } = effect;
+    this.#commit(effect)
+      .then(({ modelDigest, loss }) => {
+        this.#step({ kind: 'committed', nowMs: clock.monotonicMs(), digest: modelDigest });
+        events.record('info', 'round-committed', { round, loss, modelDigest });
+      })
+      .catch((error: Error) => {
+        if (this.#isDisposed) return;
+        // A full disk, say, or no quorum: nobody has heard of the version, the round is held again.
+        events.record('error', 'aggregation-failed', { round, reason: error.message });
+        this.#step({ kind: 'aggregation-failed', nowMs: clock.monotonicMs() });
+      });
+  }
+
+  async #commit({ round, base, updates }: Extract<LearningEffect, { kind: 'aggregate' }>) {
+    const averaged = federatedAverage(
+      updates.map((update) => ({ ...update, contributor: update.device })),
+    );
+    assert(averaged.ok, 'the layout of every update was checked on arrival');
+    const modelDigest = this.#put(encodeTensors(averaged.value));
+    const loss = meanLoss(updates);
+    await this.#options.versions.append({ round, base, modelDigest, loss, updates });
+    return { modelDigest, loss };
+  }
+
+  #put(bytes: Uint8Array) {
+    const put = this.#options.payloads.put(bytes);
+    if (!put.ok) throw new Error(`${put.error.code}: ${put.error.message}`);
+    return put.value;
   }
 }
 

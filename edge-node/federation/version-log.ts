@@ -1,9 +1,13 @@
-import { assert } from '#shared/basics/assert.ts';
 import type { RoundUpdate } from '#shared/federation/learning-round.ts';
 import type { Digest } from '#shared/identity/digest.ts';
-import type { Block } from '#shared/ledger/block.ts';
-import type { ModelVersion } from '#shared/ledger/record.ts';
-import type { Ledger } from '../ledger/ledger.ts';
+import type { ModelVersion } from '#shared/ledger/contract/models.ts';
+import {
+  currentTask,
+  type LearningLedger,
+  newestVersion,
+  record,
+  versionsOf,
+} from './learning-ledger.ts';
 import type { LearningTask } from './learning-task.ts';
 
 /** A committed learning round, as the ledger has it. */
@@ -27,82 +31,74 @@ export interface NewVersion {
 /** One learning task's model versions on the ledger; the ledger is all it keeps. */
 export class VersionLog {
   readonly task: Digest;
-  readonly #ledger: Ledger;
-  /** The newest rounds, oldest first. */
-  #rounds: RoundSummary[] = [];
+  readonly #ledger: LearningLedger;
   readonly #roundsKept: number;
 
-  /** Puts the task and the version it starts with on the ledger where they are not there yet. */
-  constructor(ledger: Ledger, { task, roundsKept }: { task: LearningTask; roundsKept: number }) {
-    this.task = task.message.task;
+  constructor(ledger: LearningLedger, { task, roundsKept }: { task: Digest; roundsKept: number }) {
+    this.task = task;
     this.#ledger = ledger;
     this.#roundsKept = roundsKept;
-    if (this.newest() === undefined) this.#define(task);
-    else for (const summary of roundSummaries(ledger.blocks(1), this.task)) this.#keep(summary);
   }
 
   newest(): ModelVersion | undefined {
-    return this.#ledger.latestModelVersion(this.task);
+    return newestVersion(this.#ledger.state, this.task);
   }
 
+  /** Oldest first. */
   newestRounds(): readonly RoundSummary[] {
-    return this.#rounds;
-  }
-
-  /** Records the version durably. Throws where the disk fails or the ledger's rules refuse it. */
-  append({ round, base, modelDigest, loss, updates }: NewVersion): void {
-    const body = {
-      task: this.task,
-      round,
-      digest: modelDigest,
-      parents: [base],
-      contributions: updates
-        .map(({ device, digest, sampleCount }) => ({ device, update: digest, sampleCount }))
-        .sort((a, b) => (a.device < b.device ? -1 : 1)),
-      aggregator: this.#ledger.validator,
-      rule: 'fedavg',
-      metrics: { loss: String(loss) },
-    };
-    const appended = this.#ledger.append([{ v: 1, type: 'model.version', body }]);
-    if (!appended.ok) throw new Error(`the ledger refused a version: ${appended.error.message}`);
-    this.#keep(roundSummary(body));
-  }
-
-  #define({ message, initialDigest }: LearningTask): void {
-    const { task, definition } = message;
-    const body = {
-      task,
-      round: 0,
-      digest: initialDigest,
-      parents: [],
-      contributions: [],
-      aggregator: this.#ledger.validator,
-      rule: 'initial',
-      metrics: {},
-    };
-    const appended = this.#ledger.append([
-      { v: 1, type: 'task.define', body: { task, model: definition.model } },
-      { v: 1, type: 'model.version', body },
-    ]);
-    assert(appended.ok, 'a task that is not on the ledger can be defined');
-  }
-
-  #keep(summary: RoundSummary): void {
-    this.#rounds = [...this.#rounds, summary].slice(-this.#roundsKept);
-  }
-}
-
-/** The learning rounds that blocks record, of one task or of all, in order. */
-export function* roundSummaries(blocks: Iterable<Block>, task?: Digest): Generator<RoundSummary> {
-  for (const { records } of blocks) {
-    for (const { type, body } of records) {
-      if (type !== 'model.version' || body.round === 0) continue;
-      if (task === undefined || body.task === task) yield roundSummary(body);
+    const rounds: RoundSummary[] = [];
+    for (const version of versionsOf(this.#ledger.state, this.task)) {
+      if (version.round === 0 || rounds.length === this.#roundsKept) break;
+      rounds.push(roundSummary(version));
     }
+    return rounds.reverse();
+  }
+
+  /** Makes this the task of all, with the version it starts from; does what is still to be done. */
+  async define({ message, initialDigest }: LearningTask): Promise<void> {
+    const ledger = this.#ledger;
+    const { task, definition } = message;
+    if (currentTask(ledger.state) !== task) {
+      await record(ledger, { type: 'task.define', body: { task, model: definition.model } });
+    }
+    if (this.newest() !== undefined) return;
+    await record(ledger, {
+      type: 'model.version',
+      body: {
+        task,
+        round: 0,
+        digest: initialDigest,
+        parents: [],
+        contributions: [],
+        aggregator: ledger.node.keyId,
+        rule: 'initial',
+        metrics: {},
+      },
+    });
+  }
+
+  /** Resolves once the version is on the ledger; rejects where it does not come there. */
+  async append({ round, base, modelDigest, loss, updates }: NewVersion): Promise<void> {
+    await record(this.#ledger, {
+      type: 'model.version',
+      body: {
+        task: this.task,
+        round,
+        digest: modelDigest,
+        parents: [base],
+        contributions: updates
+          .map(({ device, digest, sampleCount }) => ({ device, update: digest, sampleCount }))
+          .sort((a, b) => (a.device < b.device ? -1 : 1)),
+        aggregator: this.#ledger.node.keyId,
+        rule: 'fedavg',
+        metrics: { loss: String(loss) },
+      },
+    });
   }
 }
 
-function roundSummary(
+/** What a version of a round beyond 0 says of its round. */
+export function roundSummary(
   version: Pick<ModelVersion, 'round' | 'metrics' | 'contributions' | 'digest'>,
 ): RoundSummary {
   return {

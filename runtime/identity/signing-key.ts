@@ -17,7 +17,7 @@ import {
 } from 'node:fs';
 import { dirname } from 'node:path';
 import { configurationError } from '#runtime/process/program-error.ts';
-import { publicKeySchema } from '#shared/identity/keys.ts';
+import { type PublicKey, publicKeySchema } from '#shared/identity/keys.ts';
 import { type Signer, signatureSchema } from '#shared/identity/signature.ts';
 import { signingBytes } from '#shared/identity/signing-bytes.ts';
 
@@ -29,7 +29,12 @@ import { signingBytes } from '#shared/identity/signing-bytes.ts';
  * `key-exposed` (others may read it), `key-wrong-kind`.
  */
 export function openSigningKey(file: string): Signer {
-  return toSigner(toPrivateKey(file, readKeyFile(file) ?? makeKeyFile(file)));
+  return toSigner(openPrivateKey(file));
+}
+
+/** The key of {@link openSigningKey}, for who derives others from it. */
+export function openPrivateKey(file: string): KeyObject {
+  return toPrivateKey(file, readKeyFile(file) ?? makeKeyFile(file));
 }
 
 /** The file's text, or `undefined` where there is none. */
@@ -109,12 +114,16 @@ function toPrivateKey(file: string, pem: string): KeyObject {
   return key;
 }
 
-function toSigner(privateKey: KeyObject): Signer {
-  const { x } = createPublicKey(privateKey).export({ format: 'jwk' });
-  const publicKey = publicKeySchema.parse(Buffer.from(x!, 'base64url').toString('hex'));
+export function toSigner(privateKey: KeyObject): Signer {
   return {
-    publicKey,
+    publicKey: publicKeyOf(privateKey),
     sign: (context, message) =>
       signatureSchema.parse(sign(null, signingBytes(context, message), privateKey).toString('hex')),
   };
+}
+
+/** The public half of an Ed25519 private key. */
+export function publicKeyOf(privateKey: KeyObject): PublicKey {
+  const { x } = createPublicKey(privateKey).export({ format: 'jwk' });
+  return publicKeySchema.parse(Buffer.from(x!, 'base64url').toString('hex'));
 }

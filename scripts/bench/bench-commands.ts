@@ -16,10 +16,29 @@ export function addBenchCommands(program: Command): void {
       const { benchTraining } = await import('./bench-training.ts');
       process.exitCode = await benchTraining(options);
     });
+  bench
+    .command('ledger')
+    .description(
+      "four validators: latency, throughput, idle use, catching up; and CometBFT's if there is one",
+    )
+    .option('--seconds <n>', 'how long each measurement takes', wholeSeconds, 10)
+    .option('--rounds <n>', 'turns each contender gets', wholeRounds, 3)
+    .option('--cometbft <file>', "CometBFT's program", 'cometbft')
+    .option('--json <file>', 'write the report there')
+    .action(async (options) => {
+      const { benchLedger } = await import('./bench-ledger.ts');
+      process.exitCode = await benchLedger(options);
+    });
 }
 
 function wholeRounds(text: string): number {
   const rounds = Number(text);
   if (Number.isInteger(rounds) && rounds >= 1 && rounds <= 1000) return rounds;
   throw new InvalidArgumentError('give whole rounds from 1 to 1000');
+}
+
+function wholeSeconds(text: string): number {
+  const seconds = Number(text);
+  if (Number.isInteger(seconds) && seconds >= 1 && seconds <= 600) return seconds;
+  throw new InvalidArgumentError('give whole seconds from 1 to 600');
 }

@@ -11,17 +11,18 @@ import { startTrainer } from '#device-agent/training/trainer.ts';
 import { deviceAccessRules } from '#edge-node/broker/access-rules.ts';
 import { startBroker } from '#edge-node/broker/broker.ts';
 import { edgeConfigSchema } from '#edge-node/edge-config.ts';
-import { Coordinator } from '#edge-node/federation/coordinator.ts';
 import { createLearningTask } from '#edge-node/federation/learning-task.ts';
-import { ModelStore } from '#edge-node/federation/model-store.ts';
-import { VersionLog } from '#edge-node/federation/version-log.ts';
-import { openLedger, verifyLedgerFile } from '#edge-node/ledger/ledger.ts';
+import { startLearning } from '#edge-node/federation/start-learning.ts';
+import { startLedger } from '#edge-node/ledger/start-ledger.ts';
+import { LedgerFile } from '#edge-node/ledger/store/ledger-file.ts';
+import { TwinPlacement } from '#edge-node/twins/twin-placement.ts';
 import { TwinStore } from '#edge-node/twins/twin-store.ts';
 import { systemClock as clock } from '#runtime/clock/system-clock.ts';
-import { openSigningKey } from '#runtime/identity/signing-key.ts';
+import { openDataFolder } from '#runtime/database/data-folder.ts';
 import { connectMqtt } from '#runtime/mqtt/mqtt-js-client.ts';
 import { createEvents } from '#runtime/observe/events.ts';
 import { silentLog as log } from '#runtime/observe/log.ts';
+import type { Digest } from '#shared/identity/digest.ts';
 import { anomalyScoreProperty } from '#shared/twin/sample.ts';
 import { updateCodec } from '#shared/wire/learning.ts';
 import { topicOf } from '#shared/wire/topics.ts';
@@ -32,7 +33,7 @@ after(() => rmSync(root, { recursive: true }));
 const group = 'lab';
 const devices = ['mote-1', 'mote-2'];
 
-const { learning } = edgeConfigSchema.parse({
+const config = edgeConfigSchema.parse({
   id: 'edge-1',
   group,
   data: root,
@@ -45,36 +46,34 @@ const { learning } = edgeConfigSchema.parse({
     deadlineMs: 5000,
   },
 });
+const { learning } = config;
 assert.ok(learning);
 const task = createLearningTask(learning);
 
-async function startEdge(folder: string, port = 0) {
+async function startEdge(path: string, port = 0) {
   await using parts = new AsyncDisposableStack();
   const events = createEvents(log, clock);
-  const twins = parts.use(new TwinStore(join(folder, 'twins.sqlite')));
-  const models = parts.use(new ModelStore(join(folder, 'models.sqlite'), 100));
-  const signer = openSigningKey(join(folder, 'key.pem'));
-  const file = join(folder, 'ledger.sqlite');
-  const ledger = parts.use(openLedger({ file, signer, clock, chainId: group }));
+  const folder = parts.use(openDataFolder(path));
+  const twins = parts.use(new TwinStore(folder.file('twins.sqlite')));
+  const { ledger, member, payloads, network } = parts.use(
+    await startLedger({ config, folder, clock, events, log }),
+  );
   const access = deviceAccessRules(group);
   const limits = { payloadSizeBytesMax: 2 ** 20, clientsMax: 10 };
   const broker = parts.use(
     await startBroker({ host: '127.0.0.1', port, ...limits, access, events }),
   );
-  const versions = new VersionLog(ledger, { task, roundsKept: 1000 });
   const mqtt = broker.localClient();
-  const rules = learning!;
-  const coordinator = parts.use(
-    await Coordinator.start({ task, rules, mqtt, group, twins, models, versions, clock, events }),
+  const placement = parts.use(new TwinPlacement({ ledger: member, twins, clock, events }));
+  const { coordinated } = parts.use(
+    await startLearning({
+      ...{ config, mqtt, twins, placement, ledger: member, payloads, network, clock, events },
+    }),
   );
   for (const device of devices) announceFeatures(twins, device);
   const kept = parts.move();
   return {
-    events,
-    models,
-    versions,
-    coordinator,
-    port: broker.port,
+    ...{ events, payloads, ledger, port: broker.port, ...coordinated! },
     [Symbol.asyncDispose]: () => kept.disposeAsync(),
   };
 }
@@ -152,7 +151,7 @@ describe('learning over MQTT', { timeout: 60_000 }, () => {
       const rounds = edge.versions.newestRounds();
       assert.deepEqual(rounds[0]?.participants, devices);
       assert.ok(rounds.at(-1)!.loss < rounds[0]!.loss / 2);
-      assert.ok(edge.models.get(rounds.at(-1)!.modelDigest));
+      assert.ok(edge.payloads.get(rounds.at(-1)!.modelDigest as Digest));
       for (let i = 300; i < 320; i++) one.observe(i);
       await until(() => one.outbox.producedOf(anomalyScoreProperty) >= 20);
       const scores = one.outbox.newestOf(anomalyScoreProperty, 20);
@@ -164,17 +163,24 @@ describe('learning over MQTT', { timeout: 60_000 }, () => {
       const mean = scores.reduce((sum, { value }) => sum + value!, 0) / scores.length;
       assert.ok(mean < 0.3, `mean score ${mean}`);
     }
-    const verified = verifyLedgerFile(join(folder, 'ledger.sqlite'));
-    assert.ok(verified.ok && verified.value.height >= 9);
+    {
+      using file = new LedgerFile(join(folder, 'ledger.sqlite'));
+      const verified = file.verify();
+      assert.ok(verified.ok && verified.value.chain.head.height >= 9);
+    }
 
     await using edge = await startEdge(folder);
+    await until(() => edge.coordinator.state !== undefined);
     const newest = edge.versions.newest()!;
-    assert.equal(edge.coordinator.state.round, newest.round + 1);
-    assert.equal(edge.coordinator.state.base, newest.digest);
+    assert.equal(edge.coordinator.state?.round, newest.round + 1);
+    assert.equal(edge.coordinator.state?.base, newest.digest);
   });
 
-  for (const lost of [['models'], ['models', 'ledger', 'twins']]) {
-    it(`goes on with the same devices when its ${lost.join(', ')} are lost`, async () => {
+  for (const lost of [
+    ['payloads.sqlite'],
+    ['payloads.sqlite', 'ledger.sqlite', 'node-key.signing', 'twins.sqlite'],
+  ]) {
+    it(`goes on with the same devices when it has lost ${lost.join(', ')}`, async () => {
       const folder = mkdtempSync(join(root, 'edge-'));
       await using devices = new AsyncDisposableStack();
       let port: number;
@@ -184,10 +190,11 @@ describe('learning over MQTT', { timeout: 60_000 }, () => {
         for (const name of ['mote-1', 'mote-2']) devices.use(await startDevice(name, port, 200));
         await until(() => edge.versions.newestRounds().length >= 3);
       }
-      for (const name of lost) rmSync(join(folder, `${name}.sqlite`));
+      for (const name of lost) rmSync(join(folder, name));
       await using edge = await startEdge(folder, port);
-      const { round } = edge.coordinator.state;
-      await until(() => edge.coordinator.state.round >= round + 2);
+      await until(() => edge.coordinator.state !== undefined);
+      const { round } = edge.coordinator.state!;
+      await until(() => edge.coordinator.state!.round >= round + 2);
     });
   }
 
@@ -206,7 +213,7 @@ describe('learning over MQTT', { timeout: 60_000 }, () => {
     const folder = mkdtempSync(join(root, 'edge-'));
     await using edge = await startEdge(folder);
     await using device = await startDevice('mote-1', edge.port, 5);
-    await until(() => device.mqtt.connected);
+    await until(() => device.mqtt.connected && edge.coordinator.state?.phase === 'training');
     const good = {
       v: 1 as const,
       task: task.message.task,
@@ -221,7 +228,7 @@ describe('learning over MQTT', { timeout: 60_000 }, () => {
       Uint8Array.of(1, 2, 3),
       updateCodec.encode(good),
       updateCodec.encode({ ...good, task: task.initialDigest }),
-      updateCodec.encode({ ...good, parameters: Uint8Array.of(0xa0) }),
+      updateCodec.encode({ ...good, round: 1, parameters: Uint8Array.of(0xa0) }),
       updateCodec.encode({ ...good, loss: Number.NaN }),
     ]) {
       await device.mqtt.publish(topic, bytes, { qos: 1 });

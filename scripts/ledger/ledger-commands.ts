@@ -1,8 +1,10 @@
 import { type Command, InvalidArgumentError } from 'commander';
+import { addLedgerFileCommands } from './ledger-file-commands.ts';
 
 /** Adds `diten ledger ...` to the program; each action loads what it needs when it runs. */
 export function addLedgerCommands(program: Command): void {
-  const ledger = program.command('ledger').description('what the ledger rests on');
+  const ledger = program.command('ledger').description('the ledger of the edge nodes');
+  addLedgerFileCommands(ledger);
 
   ledger
     .command('simulate')
@@ -37,6 +39,16 @@ export function addLedgerCommands(program: Command): void {
       const { MUTANTS, runMutants } = await import('./mutants/run-mutants.ts');
       const chosen = MUTANTS.filter(({ file, name }) => `${file} ${name}`.includes(only));
       process.exitCode = await runMutants(chosen);
+    });
+
+  ledger
+    .command('check')
+    .description('verify the proof of a record: needs the two files, no database and no network')
+    .argument('<proof>', 'a .tlog-proof file')
+    .requiredOption('--policy <file>', 'whom to trust: a policy file of that chain')
+    .action(async (proof: string, { policy }: { policy: string }) => {
+      const { runCheckProof } = await import('./check-proof.ts');
+      runCheckProof(proof, policy);
     });
 }
 

@@ -20,6 +20,9 @@ const BEHIND_A_PORT: Record<string, readonly string[]> = {
   mqtt: ['runtime/mqtt/', 'edge-node/broker/'],
   aedes: ['runtime/mqtt/', 'edge-node/broker/'],
   'sparkplug-payload': ['shared/sparkplug/tahu-proto.ts'],
+  libp2p: ['runtime/peers/'],
+  '@libp2p': ['runtime/peers/'],
+  '@multiformats/multiaddr': ['runtime/peers/'],
 };
 
 /** `shared <- runtime <- { device-agent, edge-node } <- scripts`, and how an import is written. */

@@ -11,18 +11,21 @@ import {
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { NodeStatus } from '#edge-node/api/status.ts';
 import { exitCode, ProgramError } from '#runtime/process/program-error.ts';
 import { SAME_SIGNAL_MS } from '#runtime/process/run-program.ts';
+import { faultTolerance } from '../ledger/fault-tolerance.ts';
 import { concludeTrial } from './conclude-trial.ts';
 import { type MoteRecords, originalPeriodMs, readMotes } from './motes.ts';
 import { type SupervisedProgram, superviseProgram } from './supervisor.ts';
 import { type PlannedDevice, planTrial, type TrialPlan } from './trial-plan.ts';
 import { failuresOf, summaryOf } from './trial-report.ts';
+import { fetchStatuses, ledgersSettle } from './trial-status.ts';
 import { createTrialView, type TrialView } from './trial-view.ts';
 
 export interface TrialOptions {
   readonly seconds: number;
+  /** Edge nodes, each with a broker and a ledger file of its own. */
+  readonly edges: number;
   /** Folder for the programs' data; a temporary one where left out. */
   readonly data?: string;
   /** Leaves the data where they are. */
@@ -45,12 +48,13 @@ export async function runTrial(options: TrialOptions): Promise<number> {
   const motes = readMotes();
   if (options.json !== undefined) requireWritable(options.json);
   const folder = prepareFolder(options.data);
-  const plan = await planTrial(folder, { seconds: options.seconds, motes });
+  const plan = await planTrial(folder, { ...options, motes });
   const view = createTrialView(process.stdout);
   view.note(`DITEN field trial: ${options.seconds} s, data in ${folder}`);
   const speed = (originalPeriodMs / plan.periodMs).toFixed(0);
   view.note(`The motes' record is replayed ${speed} times as fast as it was taken`);
-  view.note(`API: ${plan.apiUrl}/api/2/things`);
+  view.note(`API: ${plan.edges.map(({ apiUrl }) => `${apiUrl}/api/2/things`).join(' ')}`);
+  view.note(`Ledger: ${faultTolerance(options.edges)}`);
 
   const stop = stopSignal();
   const trial = startPrograms(plan, view);
@@ -68,7 +72,7 @@ export async function runTrial(options: TrialOptions): Promise<number> {
   } finally {
     view.end();
     process.stdout.write('Ending: the devices hand over what they hold ...\n');
-    await stopInOrder(trial);
+    await stopInOrder(plan, trial);
   }
   if (trial.fatal !== undefined) throw trial.fatal;
 
@@ -92,7 +96,7 @@ export async function runTrial(options: TrialOptions): Promise<number> {
 }
 
 export interface RunningTrial {
-  readonly edge: SupervisedProgram;
+  readonly edges: readonly SupervisedProgram[];
   readonly devices: readonly SupervisedProgram[];
   /** Why it cannot go on. */
   fatal?: Error;
@@ -154,17 +158,21 @@ function startPrograms(plan: TrialPlan, view: TrialView): RunningTrial {
     },
   };
   return Object.assign(trial, {
-    edge: superviseProgram(plan.edge, hooks),
+    edges: plan.edges.map((edge) => superviseProgram(edge, hooks)),
     devices: plan.devices.map((device) => superviseProgram(device, hooks)),
   });
 }
 
 /** Writes down what runs where, for scripts that look into a running trial. */
-function describeTrial({ folder, apiUrl, edge, devices }: TrialPlan, trial: RunningTrial): void {
-  const pids = [trial.edge, ...trial.devices].map(({ pid }) => pid);
-  const programs = [edge, ...devices].map((program, index) => ({ ...program, pid: pids[index] }));
+function describeTrial({ folder, edges, devices }: TrialPlan, trial: RunningTrial): void {
+  const pids = [...trial.edges, ...trial.devices].map(({ pid }) => pid);
+  const programs = [...edges, ...devices].map(({ name, kind, configFile, dataFolder }, index) => ({
+    ...{ name, kind, configFile, dataFolder },
+    pid: pids[index],
+  }));
+  const apiUrls = edges.map(({ apiUrl }) => apiUrl);
   const file = join(folder, 'trial.json');
-  writeFileSync(`${file}.new`, `${JSON.stringify({ apiUrl, programs }, null, 2)}\n`);
+  writeFileSync(`${file}.new`, `${JSON.stringify({ apiUrls, programs }, null, 2)}\n`);
   renameSync(`${file}.new`, file);
 }
 
@@ -184,22 +192,22 @@ async function watch(trial: RunningTrial, options: Watch): Promise<number | null
   const elapsedSeconds = () => (performance.now() - startMs) / 1000;
   let toFirstTwin: number | null = null;
   while (elapsedSeconds() < seconds && !stop.aborted && trial.fatal === undefined) {
-    const status = await fetchStatus(plan.apiUrl);
+    const statuses = await fetchStatuses(plan.edges);
     describeTrial(plan, trial); // a restart changes the ids of processes
-    if (toFirstTwin === null && status?.devices.some(({ samples }) => samples > 0)) {
+    const devices = [...statuses.values()].flatMap((status) => status.devices);
+    if (toFirstTwin === null && devices.some(({ samples }) => samples > 0)) {
       toFirstTwin = options.onFirstTwinMs();
     }
     view.show({
       elapsedSeconds: elapsedSeconds(),
       totalSeconds: seconds,
-      apiUrl: plan.apiUrl,
-      programs: [trial.edge, ...trial.devices].map((program) => ({
+      programs: [...trial.edges, ...trial.devices].map((program) => ({
         name: program.name,
         pid: program.pid,
         restarts: program.restarts,
         ...expectedSamples(plan, motes, program.name),
       })),
-      status,
+      statuses,
     });
     const pauseMs = toFirstTwin === null ? 50 : VIEW_PERIOD_MS;
     await sleep(pauseMs, null, { signal: stop }).catch(() => null);
@@ -214,17 +222,9 @@ function expectedSamples(plan: TrialPlan, motes: MoteRecords, name: string) {
   return { expected: 3 * motes.readings.get(device.mote)!.length };
 }
 
-async function fetchStatus(apiUrl: string): Promise<NodeStatus | undefined> {
-  try {
-    const response = await fetch(`${apiUrl}/status`, { signal: AbortSignal.timeout(1000) });
-    return (await response.json()) as NodeStatus;
-  } catch {
-    return undefined; // starting, or just being restarted: the view says that it does not answer
-  }
-}
-
-/** The devices first, while the edge node still takes what they hold. */
-async function stopInOrder({ edge, devices }: RunningTrial): Promise<void> {
+/** The devices first, while the edge nodes still take what they hold. */
+async function stopInOrder(plan: TrialPlan, { edges, devices }: RunningTrial): Promise<void> {
   await Promise.all(devices.map((device) => device.stop()));
-  await edge.stop();
+  await ledgersSettle(plan.edges);
+  await Promise.all(edges.map((edge) => edge.stop()));
 }

@@ -1,7 +1,8 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
-import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { stringify } from 'smol-toml';
+import { freePorts } from '../free-ports.ts';
+import { initLedger } from '../ledger/init-ledger.ts';
 import { type MoteId, type MoteRecords, moteIds } from './motes.ts';
 
 /** The share of the trial's time in which the motes' record is replayed. */
@@ -21,71 +22,116 @@ export interface PlannedProgram {
   readonly dataFolder: string;
 }
 
+export interface PlannedEdge extends PlannedProgram {
+  readonly kind: 'edge';
+  readonly apiUrl: string;
+}
+
 export interface PlannedDevice extends PlannedProgram {
   readonly kind: 'device';
+  /** The edge node that hosts its twin. */
+  readonly edge: PlannedEdge;
   /** The mote whose record it replays; none where it reads this machine's sensors. */
   readonly mote?: MoteId;
 }
 
 export interface TrialPlan {
   readonly folder: string;
-  readonly edge: PlannedProgram;
+  /** The first coordinates the learning; each is a validator of the ledger. */
+  readonly edges: readonly PlannedEdge[];
   readonly devices: readonly PlannedDevice[];
-  readonly apiUrl: string;
   /** Time between two replayed readings. */
   readonly periodMs: number;
+}
+
+interface TrialSize {
+  readonly seconds: number;
+  readonly edges: number;
+  readonly motes: MoteRecords;
+}
+
+/** Ports of one edge node. */
+interface Ports {
+  readonly mqtt: number;
+  readonly http: number;
+  readonly peers: number;
 }
 
 /** Writes a TOML file for each program of the trial under `folder`, on free loopback ports. */
 export async function planTrial(
   folder: string,
-  { seconds, motes }: { seconds: number; motes: MoteRecords },
+  { seconds, edges: count, motes }: TrialSize,
 ): Promise<TrialPlan> {
-  const [mqttPort, httpPort] = await freePorts(2);
-  const longest = Math.max(...[...motes.readings.values()].map((readings) => readings.length));
-  const periodMs = (seconds * 1000 * REPLAY_SHARE) / longest;
+  const free = await freePorts(3 * count);
+  const ports = Array.from({ length: count }, (_, index): Ports => {
+    const [mqtt, http, peers] = free.slice(3 * index);
+    return { mqtt: mqtt!, http: http!, peers: peers! };
+  });
   const program = (name: string) => ({
     name,
     configFile: join(folder, name, 'config.toml'),
     dataFolder: join(folder, name, 'data'),
   });
-  const plan: TrialPlan = {
-    folder,
-    edge: { ...program('edge-1'), kind: 'edge' },
-    devices: [
-      ...moteIds.map((mote) => ({ ...program(`mote-${mote}`), kind: 'device' as const, mote })),
-      { ...program('host'), kind: 'device' },
-    ],
-    apiUrl: `http://127.0.0.1:${httpPort}`,
-    periodMs,
-  };
-  write(plan.edge, edgeConfig(plan.edge, { mqttPort: mqttPort!, httpPort: httpPort!, seconds }));
-  for (const device of plan.devices) {
+  const edges = ports.map(
+    ({ http }, index): PlannedEdge => ({
+      ...program(`edge-${index + 1}`),
+      kind: 'edge',
+      apiUrl: `http://127.0.0.1:${http}`,
+    }),
+  );
+  const longest = Math.max(...[...motes.readings.values()].map((readings) => readings.length));
+  const periodMs = (seconds * 1000 * REPLAY_SHARE) / longest;
+  const devices = [...moteIds, undefined].map(
+    (mote, index): PlannedDevice => ({
+      ...program(mote === undefined ? 'host' : `mote-${mote}`),
+      kind: 'device',
+      edge: edges[index % count]!,
+      ...(mote === undefined ? {} : { mote }),
+    }),
+  );
+  writeEdges(edges, { folder, ports, seconds });
+  for (const device of devices) {
+    const { mqtt } = ports[edges.indexOf(device.edge)]!;
     write(device, {
       id: device.name,
       group: trialGroup,
       data: device.dataFolder,
-      mqtt: { url: `mqtt://127.0.0.1:${mqttPort}` },
+      mqtt: { url: `mqtt://127.0.0.1:${mqtt}` },
       sensors:
         device.mote === undefined ? liveSensors() : [replay(motes.file, device.mote, periodMs)],
     });
   }
-  return plan;
+  return { folder, edges, devices, periodMs };
 }
 
-function edgeConfig(
-  edge: PlannedProgram,
-  { mqttPort, httpPort, seconds }: { mqttPort: number; httpPort: number; seconds: number },
-) {
+function writeEdges(
+  edges: readonly PlannedEdge[],
+  { folder, ports, seconds }: { folder: string; ports: readonly Ports[]; seconds: number },
+): void {
+  const listen = ports.map(({ peers }) => [`/ip4/127.0.0.1/tcp/${peers}`]);
+  const genesis = initLedger({
+    folder,
+    chainId: trialGroup,
+    timeMs: Date.now(),
+    members: edges.map(({ name, dataFolder }, index) => ({
+      name,
+      dataFolder,
+      addresses: listen[index]!,
+    })),
+  });
   const intervalMs = Math.round(Math.min(60_000, Math.max(500, (seconds * 1000) / 30)));
-  return {
-    id: edge.name,
-    group: trialGroup,
-    data: edge.dataFolder,
-    mqtt: { host: '127.0.0.1', port: mqttPort },
-    http: { host: '127.0.0.1', port: httpPort },
-    learning: { features, quorum: 3, intervalMs, deadlineMs: Math.max(5000, 3 * intervalMs) },
-  };
+  const deadlineMs = Math.max(5000, 3 * intervalMs);
+  for (const [index, edge] of edges.entries()) {
+    write(edge, {
+      id: edge.name,
+      group: trialGroup,
+      data: edge.dataFolder,
+      mqtt: { host: '127.0.0.1', port: ports[index]!.mqtt },
+      http: { host: '127.0.0.1', port: ports[index]!.http },
+      ledger: { genesis, listen: listen[index] },
+      ...(index === 0 ? { learning: { features, quorum: 3, intervalMs, deadlineMs } } : {}),
+    });
+  }
 }
 
 function replay(file: string, mote: MoteId, periodMs: number) {
@@ -108,15 +154,4 @@ function liveSensors() {
 function write(program: PlannedProgram, config: object): void {
   mkdirSync(join(program.configFile, '..'), { recursive: true });
   writeFileSync(program.configFile, stringify(config));
-}
-
-/** Ports that are free now; held together while they are chosen, so that no two are the same. */
-async function freePorts(count: number): Promise<number[]> {
-  const servers = Array.from({ length: count }, () => createServer());
-  await Promise.all(
-    servers.map((server) => new Promise<void>((done) => server.listen(0, '127.0.0.1', done))),
-  );
-  const ports = servers.map((server) => (server.address() as { port: number }).port);
-  await Promise.all(servers.map((server) => new Promise((done) => server.close(done))));
-  return ports;
 }

@@ -4,15 +4,11 @@ import type { AnomalyReport } from './anomaly.ts';
 
 /** What a trial came to; the content of `--json FILE`. */
 export interface TrialReport {
-  readonly devices: readonly (DeviceAccount & { readonly restarts: number })[];
+  readonly devices: readonly DeviceReport[];
   readonly rounds: readonly RoundSummary[];
   readonly anomaly: readonly AnomalyReport[];
-  readonly ledger: {
-    readonly height: number;
-    /** Whether the ledger's file, read from genesis, holds all its promises. */
-    readonly verified: boolean;
-    readonly failure?: string;
-  };
+  readonly ledger: LedgerReport;
+  /** Over all edge nodes. */
   readonly edgeRestarts: number;
   readonly seconds: {
     /** Spent installing dependencies before this start; 0 where nothing was missing. */
@@ -21,6 +17,32 @@ export interface TrialReport {
     readonly toFirstTwin: number | null;
     readonly total: number;
   };
+}
+
+export interface DeviceReport extends DeviceAccount {
+  /** The edge node that hosts its twin. */
+  readonly edge: string;
+  readonly restarts: number;
+}
+
+export interface LedgerReport {
+  /** The greatest that a node's file has. */
+  readonly height: number;
+  /** Whether each file, read from genesis, holds all its promises, and no two contradict. */
+  readonly verified: boolean;
+  readonly failure?: string;
+  readonly nodes: readonly LedgerNodeReport[];
+}
+
+/** One edge node's file of the ledger. */
+export interface LedgerNodeReport {
+  readonly id: string;
+  readonly height: number;
+  /** Digest of the state at the greatest height that all files have. */
+  readonly stateDigest: string | null;
+  readonly verified: boolean;
+  readonly failure?: string;
+  readonly restarts: number;
 }
 
 /** Every reason why a trial failed, in a sentence each; none where it succeeded. */
@@ -39,9 +61,10 @@ export function summaryOf(report: TrialReport): string {
   const last = rounds.at(-1);
   const lines = [
     table(
-      ['device', 'produced', 'committed', 'missing', 'duplicated', 'restarts'],
+      ['device', 'edge', 'produced', 'committed', 'missing', 'duplicated', 'restarts'],
       devices.map((device) => [
         device.id,
+        device.edge,
         device.produced,
         device.committed,
         device.missing,
@@ -59,9 +82,14 @@ export function summaryOf(report: TrialReport): string {
         `anomaly    ${device}: AUC ${decimal(auc)} against ${events} labelled readings ` +
         `(persistence ${decimal(persistenceAuc)})`,
     ),
-    `ledger     height ${ledger.height}, ` +
-      (ledger.verified ? 'verified from genesis' : `NOT VALID: ${ledger.failure}`),
-    `edge node  ${report.edgeRestarts} restarts`,
+    ...ledger.nodes.map(
+      (node) =>
+        `ledger     ${node.id}: height ${node.height}, state ` +
+        `${node.stateDigest?.slice(0, 12) ?? '-'}, ` +
+        `${node.verified ? 'verified from genesis' : `NOT VALID: ${node.failure}`}, ` +
+        `${node.restarts} restarts`,
+    ),
+    ...(ledger.failure === undefined ? [] : [`ledger     ${ledger.failure}`]),
     `time       ${seconds.total.toFixed(1)} s, first twin after ` +
       `${seconds.toFirstTwin === null ? '-' : seconds.toFirstTwin.toFixed(1)} s`,
   ];

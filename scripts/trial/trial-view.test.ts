@@ -14,18 +14,17 @@ const status: NodeStatus = {
     round: 4,
     rounds: [{ round: 3, loss: 0.25, participants: ['mote-1'], modelDigest: 'd' }],
   },
-  ledger: { height: 7 },
+  ledger: { height: 7, stateDigest: 'd', pending: 0, signing: 'signing', trouble: null, peers: 0 },
   events: {},
 };
 const progress: TrialProgress = {
   elapsedSeconds: 15,
   totalSeconds: 60,
-  apiUrl: 'http://127.0.0.1:8080',
   programs: [
     { name: 'edge-1', pid: 11, restarts: 0 },
     { name: 'mote-1', pid: undefined, restarts: 2, expected: 100 },
   ],
-  status,
+  statuses: new Map([['edge-1', status]]),
 };
 
 describe('live view', () => {
@@ -33,14 +32,20 @@ describe('live view', () => {
     const lines = liveLines(progress);
     const text = lines.join('\n');
     assert.match(text, /\[#{6}\.{18}\] {2}15 of 60 s/);
-    assert.match(text, /edge-1 +11 +0/);
+    assert.match(text, /edge-1 +11 +0 +7/);
     assert.match(text, /mote-1 +down +2 +50 +0\.13 +\[#{12}\.{12}\]/);
     assert.match(text, /round 4 training {2}loss 0\.2500/);
-    assert.match(text, /ledger height 7/);
+    assert.match(text, /ledger height 7 on 1 node$/);
   });
 
-  it('says when the edge node does not answer', () => {
-    const text = liveLines({ ...progress, status: undefined }).join('\n');
-    assert.match(text, /does not answer/);
+  it('says between which heights the nodes are', () => {
+    const behind = { ...status, node: 'edge-2', ledger: { ...status.ledger, height: 5 } };
+    const statuses = new Map([...progress.statuses, ['edge-2', behind]]);
+    assert.match(liveLines({ ...progress, statuses }).join('\n'), /heights 5 to 7 on 2 nodes$/);
+  });
+
+  it('says when no edge node answers', () => {
+    const text = liveLines({ ...progress, statuses: new Map() }).join('\n');
+    assert.match(text, /no edge node answers/);
   });
 });

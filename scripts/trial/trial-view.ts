@@ -1,11 +1,10 @@
 import type { NodeStatus } from '#edge-node/api/status.ts';
 import { table } from './trial-report.ts';
 
-/** What the view shows: the trial's own knowledge, and the edge node's answer where it gave one. */
+/** What the view shows: the trial's own knowledge, and what the edge nodes that answer say. */
 export interface TrialProgress {
   readonly elapsedSeconds: number;
   readonly totalSeconds: number;
-  readonly apiUrl: string;
   readonly programs: readonly {
     readonly name: string;
     readonly pid: number | undefined;
@@ -13,7 +12,8 @@ export interface TrialProgress {
     /** Samples the device will have produced when its record is through; none for live sensors. */
     readonly expected?: number;
   }[];
-  readonly status: NodeStatus | undefined;
+  /** By the edge node's name. */
+  readonly statuses: ReadonlyMap<string, NodeStatus>;
 }
 
 export interface TrialView {
@@ -70,50 +70,62 @@ function createLiveView(out: NodeJS.WriteStream): TrialView {
   };
 }
 
-function plainLine({ elapsedSeconds, totalSeconds, status }: TrialProgress): string {
+function plainLine({ elapsedSeconds, totalSeconds, statuses }: TrialProgress): string {
   const time = `${Math.floor(elapsedSeconds)}/${totalSeconds} s`;
-  if (status === undefined) return `${time}  the edge node does not answer`;
-  const online = status.devices.filter((device) => device.online).length;
-  const samples = status.devices.reduce((sum, device) => sum + device.samples, 0);
+  if (statuses.size === 0) return `${time}  no edge node answers`;
+  const devices = [...statuses.values()].flatMap((status) => status.devices);
+  const online = devices.filter((device) => device.online).length;
+  const samples = devices.reduce((sum, device) => sum + device.samples, 0);
   return (
-    `${time}  devices ${online}/${status.devices.length}  samples ${samples}  ` +
-    `${learningLine(status)}  ledger height ${status.ledger.height}`
+    `${time}  devices ${online}/${devices.length}  samples ${samples}  ` +
+    `${learningLine(statuses)}  ${ledgerLine(statuses)}`
   );
 }
 
 /** What a terminal shows, line by line. */
 export function liveLines(progress: TrialProgress): string[] {
-  const { elapsedSeconds, totalSeconds, apiUrl, programs, status } = progress;
-  const devices = new Map(status?.devices.map((device) => [device.id, device]));
+  const { elapsedSeconds, totalSeconds, programs, statuses } = progress;
+  const known = [...statuses.values()].flatMap((status) => status.devices);
+  const devices = new Map(known.map((device) => [device.id, device]));
   const rows = programs.map(({ name, pid, restarts, expected }) => {
     const device = devices.get(name);
     return [
       name,
       pid ?? 'down',
       restarts,
+      statuses.get(name)?.ledger.height ?? '',
       device?.samples ?? '',
       device?.anomalyScore?.toFixed(2) ?? '',
       expected === undefined ? '' : bar((device?.samples ?? 0) / expected),
     ];
   });
   const share = elapsedSeconds / totalSeconds;
+  const head = ['program', 'pid', 'restarts', 'height', 'samples', 'anomaly', 'record'];
   return [
     '',
     `DITEN field trial  ${bar(share)}  ${Math.floor(elapsedSeconds)} of ${totalSeconds} s`,
-    `${apiUrl}/api/2/things${status === undefined ? '  (does not answer)' : ''}`,
     '',
-    ...table(['program', 'pid', 'restarts', 'samples', 'anomaly', 'record'], rows).split('\n'),
+    ...table(head, rows).split('\n'),
     '',
-    status === undefined ? '' : learningLine(status),
-    status === undefined ? '' : `ledger height ${status.ledger.height}`,
+    statuses.size === 0 ? 'no edge node answers' : learningLine(statuses),
+    statuses.size === 0 ? '' : ledgerLine(statuses),
   ];
 }
 
-function learningLine({ learning }: NodeStatus): string {
-  if (learning === null) return 'no learning task';
+/** From the node that coordinates the learning. */
+function learningLine(statuses: TrialProgress['statuses']): string {
+  const learning = [...statuses.values()].find((status) => status.learning !== null)?.learning;
+  if (learning === undefined || learning === null) return 'no learning task';
   const last = learning.rounds.at(-1);
   const progress = `round ${learning.round} ${learning.phase}`;
   return last === undefined ? progress : `${progress}  loss ${last.loss.toFixed(4)}`;
+}
+
+function ledgerLine(statuses: TrialProgress['statuses']): string {
+  const heights = [...statuses.values()].map(({ ledger }) => ledger.height);
+  const [lowest, highest] = [Math.min(...heights), Math.max(...heights)];
+  const at = lowest === highest ? `height ${highest}` : `heights ${lowest} to ${highest}`;
+  return `ledger ${at} on ${heights.length} ${heights.length === 1 ? 'node' : 'nodes'}`;
 }
 
 function bar(share: number): string {

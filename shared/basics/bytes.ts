@@ -1,8 +1,10 @@
 const HEX = /^(?:[0-9a-f]{2})*$/;
 
+const HEX_OF_BYTE = Array.from({ length: 256 }, (_, byte) => byte.toString(16).padStart(2, '0'));
+
 export function bytesToHex(bytes: Uint8Array): string {
   let hex = '';
-  for (const byte of bytes) hex += byte.toString(16).padStart(2, '0');
+  for (let i = 0; i < bytes.length; i++) hex += HEX_OF_BYTE[bytes[i]!];
   return hex;
 }
 
@@ -17,5 +19,8 @@ export function hexToBytes(hex: string): Uint8Array | undefined {
 }
 
 export function bytesEqual(a: Uint8Array, b: Uint8Array): boolean {
-  return a.length === b.length && a.every((byte, i) => byte === b[i]);
+  if (a.length !== b.length) return false;
+  // A loop: blocks of a megabyte are compared, at a tenth of the price of a call for each byte.
+  for (let i = 0; i < a.length; i++) if (a[i] !== b[i]) return false;
+  return true;
 }

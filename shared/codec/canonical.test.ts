@@ -44,6 +44,14 @@ describe('canonical CBOR', () => {
     assert.ok(!strict.ok && strict.error.code === 'cbor-not-canonical');
   });
 
+  it('throws nothing at maps in maps, whatever the depth', () => {
+    for (let depth = 500; depth <= 8000; depth += 500) {
+      const maps = Array.from({ length: depth }, () => [0xa1, 0x61, 0x61]).flat();
+      const decoded = decodeCanonical(Uint8Array.from([...maps, 0xa0]));
+      assert.ok(decoded.ok || decoded.error.code === 'cbor-invalid');
+    }
+  });
+
   for (const [name, bytes] of [
     ['truncated bytes', [0x82, 1]],
     ['trailing bytes', [1, 1]],

@@ -1,6 +1,7 @@
 import { decode, encode, rfc8949EncodeOptions } from 'cborg';
 import { bytesEqual } from '../basics/bytes.ts';
 import { type Failure, fail, ok, type Result } from '../basics/result.ts';
+import { encodeFast } from './fast-encoder.ts';
 
 /** Plain data that CBOR carries: what wire messages and ledger records are made of. */
 export type Plain =
@@ -24,7 +25,7 @@ const DECODE_OPTIONS = {
 
 /** Core deterministic CBOR (RFC 8949, 4.2.1): the same data give the same bytes everywhere. */
 export function encodeCanonical(value: Plain): Uint8Array<ArrayBuffer> {
-  return encode(value, rfc8949EncodeOptions);
+  return encodeFast(value) ?? encode(value, rfc8949EncodeOptions);
 }
 
 /** Decodes CBOR of any key order; the value is unchecked beyond being plain data. */
@@ -44,8 +45,11 @@ export function decodeCanonical(
   const decoded = decodeCbor(bytes);
   if (!decoded.ok) return decoded;
   const value = decoded.value as Plain;
-  if (!bytesEqual(encodeCanonical(value), bytes)) {
-    return fail('cbor-not-canonical', 'CBOR bytes are not in their canonical form');
+  try {
+    if (bytesEqual(encodeCanonical(value), bytes)) return ok(value);
+  } catch {
+    // Nesting that decoding has just borne: encoding takes more of the stack.
+    return fail('cbor-invalid', 'CBOR is nested too deeply');
   }
-  return ok(value);
+  return fail('cbor-not-canonical', 'CBOR bytes are not in their canonical form');
 }

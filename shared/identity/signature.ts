@@ -29,6 +29,13 @@ export type VerifySignature = (signed: SignedMessage) => boolean;
 
 const { BASE, Fn } = ed25519.Point;
 
+/** Whether `signature` (64 bytes) is the key's over the message's bytes as they are. */
+export type VerifyRaw = (
+  publicKey: PublicKey,
+  message: Uint8Array,
+  signature: Uint8Array,
+) => boolean;
+
 /**
  * Ed25519 verification in portable code, about 600 a second.
  *
@@ -37,22 +44,21 @@ const { BASE, Fn } = ed25519.Point;
  * group's order, and R compared as bytes with the encoding of [S]B - [k]A, without the cofactor.
  * What makes a key sound is {@link publicKeySchema}'s to say.
  */
-export const verifyPortably: VerifySignature = ({ publicKey, context, message, signature }) => {
+export const verifyRawPortably: VerifyRaw = (publicKey, message, signature) => {
+  if (signature.length !== 64) return false;
   const key = hexToBytes(publicKey)!;
-  const parts = hexToBytes(signature)!;
-  const r = parts.subarray(0, 32);
-  const s = littleEndian(parts.subarray(32));
+  const r = signature.subarray(0, 32);
+  const s = littleEndian(signature.subarray(32));
   if (s >= Fn.ORDER) return false;
-  const challenge = sha512
-    .create()
-    .update(r)
-    .update(key)
-    .update(signingBytes(context, message))
-    .digest();
+  const challenge = sha512.create().update(r).update(key).update(message).digest();
   const k = littleEndian(challenge) % Fn.ORDER;
   const a = ed25519.Point.fromBytes(key);
   return bytesEqual(BASE.multiplyUnsafe(s).subtract(a.multiplyUnsafe(k)).toBytes(), r);
 };
+
+/** {@link verifyRawPortably} of a message within its context. */
+export const verifyPortably: VerifySignature = ({ publicKey, context, message, signature }) =>
+  verifyRawPortably(publicKey, signingBytes(context, message), hexToBytes(signature)!);
 
 function littleEndian(bytes: Uint8Array): bigint {
   return bytes.reduceRight((number, byte) => (number << 8n) | BigInt(byte), 0n);

@@ -202,7 +202,8 @@ function changesAfterDeath(message: Heard): Verdict {
 function belongsToBirth(message: Heard): Verdict {
   const own = bdSeqOf(message);
   const [newest, before] = message.births.map(bdSeqOf);
-  if (newest === undefined) return undefined;
+  // A connection may end, and its will be sent, before any birth.
+  if (message.birth === undefined || newest === undefined) return undefined;
   if (own === newest || own === (before ?? (newest + BD_SEQ_COUNT - 1n) % BD_SEQ_COUNT))
     return true;
   return `its bdSeq is ${own}, that of the NBIRTH ${newest}`;
