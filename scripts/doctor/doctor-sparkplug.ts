@@ -6,8 +6,8 @@ import { type Grade, grade } from '#shared/sparkplug/conformance/grade.ts';
 import { readCapture } from './capture-file.ts';
 
 /** More than this is not kept: the doctor grades what it has, and says so. */
-const MESSAGES_MAX = 500_000;
-const SIZE_BYTES_MAX = 512 * 2 ** 20;
+const MESSAGES_MAX = 200_000;
+const SIZE_BYTES_MAX = 64 * 2 ** 20;
 /** The second and third are of Sparkplug's past, which nobody should speak any more. */
 const FILTERS = ['spBv1.0/#', 'STATE/#', 'spAv1.0/#'];
 

@@ -77,6 +77,9 @@ describe('a payload that is none', () => {
       'a number of eleven bytes': [0x18, ...Array.from({ length: 10 }, () => 0x80), 1],
       'a metric longer than the payload': [0x12, 5, 0x50, 1],
       'a double cut short': [0x12, 4, 0x69, 1, 2, 3],
+      'a seq of 32 fixed bits': [0x1d, 5, 0x22, 1, 65],
+      'properties longer than their metric': [0x12, 4, 0x4a, 4, 0x0a, 2, 65, 66],
+      'a double longer than its metric': [0x12, 4, 0x69, 1, 2, 3, 4, 5, 6, 7, 8],
       'two values of one metric': [0x12, 4, 0x50, 1, 0x70, 1],
     };
     for (const [what, bytes] of Object.entries(cases)) {
@@ -118,20 +121,26 @@ describe('a payload that is none', () => {
   });
 });
 
+const columns = ['a', 'b'];
+
 describe('a payload against the specification', () => {
-  keeps(
-    'tck-id-payloads-metric-datatype-value tck-id-payloads-metric-datatype-value-type',
-    'is refused where a data type is none of the enumeration',
+  it(
+    keeps(
+      'tck-id-payloads-metric-datatype-value tck-id-payloads-metric-datatype-value-type',
+      'is refused where a data type is none of the enumeration',
+    ),
     () => {
       assert.deepEqual(rulesOf({ datatype: 35 }), ['tck-id-payloads-metric-datatype-value']);
       assert.equal(failureOf(ofMetric({ datatype: 34 })), undefined);
     },
   );
 
-  keeps(
-    `tck-id-operational-behavior-data-publish-nbirth-values
+  it(
+    keeps(
+      `tck-id-operational-behavior-data-publish-nbirth-values
      tck-id-operational-behavior-data-publish-dbirth-values`,
-    'is refused where a metric is null and has a value',
+      'is refused where a metric is null and has a value',
+    ),
     () => {
       assert.equal(rulesOf({ isNull: true, intValue: 1 })?.length, 2);
       assert.equal(failureOf(ofMetric({ isNull: false, intValue: 1 })), undefined);
@@ -140,19 +149,23 @@ describe('a payload against the specification', () => {
     },
   );
 
-  keeps(
-    'tck-id-payloads-propertyset-keys-array-size tck-id-payloads-propertyset-values-array-size',
-    'is refused where keys and values of properties differ in number',
+  it(
+    keeps(
+      'tck-id-payloads-propertyset-keys-array-size tck-id-payloads-propertyset-values-array-size',
+      'is refused where keys and values of properties differ in number',
+    ),
     () => {
       assert.equal(rulesOf({ properties: { keys: ['a', 'b'], values: [{}] } })?.length, 2);
       assert.equal(rulesOf({ properties: { keys: [], values: [{}] } })?.length, 2);
     },
   );
 
-  keeps(
-    `tck-id-payloads-metric-propertyvalue-type-value
+  it(
+    keeps(
+      `tck-id-payloads-metric-propertyvalue-type-value
      tck-id-payloads-metric-propertyvalue-type-type`,
-    'is refused where the data type of a property is not one of properties',
+      'is refused where the data type of a property is not one of properties',
+    ),
     () => {
       for (const type of [0, 15, 16, 19, 22, 99]) {
         assert.equal(rulesOf({ properties: { keys: ['a'], values: [{ type }] } })?.length, 1);
@@ -164,10 +177,11 @@ describe('a payload against the specification', () => {
     },
   );
 
-  const columns = ['a', 'b'];
-  keeps(
-    'tck-id-payloads-dataset-column-size',
-    'is refused where a data set says another number of columns',
+  it(
+    keeps(
+      'tck-id-payloads-dataset-column-size',
+      'is refused where a data set says another number of columns',
+    ),
     () => {
       for (const numOfColumns of [undefined, toLong64(1n), toLong64(2n ** 40n)]) {
         const datasetValue = { numOfColumns, columns, types: [1, 1], rows: [] };
@@ -176,10 +190,12 @@ describe('a payload against the specification', () => {
     },
   );
 
-  keeps(
-    `tck-id-payloads-dataset-column-num-headers tck-id-payloads-dataset-types-num
+  it(
+    keeps(
+      `tck-id-payloads-dataset-column-num-headers tck-id-payloads-dataset-types-num
      tck-id-payloads-dataset-parameter-type-req tck-id-payloads-dataset-types-def`,
-    'is refused where columns and types of a data set differ in number',
+      'is refused where columns and types of a data set differ in number',
+    ),
     () => {
       for (const types of [[], [1], [1, 1, 1]]) {
         const datasetValue = { numOfColumns: toLong64(2n), columns, types, rows: [] };
@@ -188,10 +204,12 @@ describe('a payload against the specification', () => {
     },
   );
 
-  keeps(
-    `tck-id-payloads-dataset-types-value tck-id-payloads-dataset-types-type
+  it(
+    keeps(
+      `tck-id-payloads-dataset-types-value tck-id-payloads-dataset-types-type
      tck-id-payloads-template-dataset-value`,
-    'is refused where a type of a data set is not a basic one, or a cell not of it',
+      'is refused where a type of a data set is not a basic one, or a cell not of it',
+    ),
     () => {
       const table = { numOfColumns: toLong64(2n), columns };
       for (const type of [0, 15, 20, 35]) {
@@ -211,14 +229,16 @@ describe('a payload against the specification', () => {
     },
   );
 
-  keeps(
-    `tck-id-payloads-template-is-definition tck-id-payloads-template-definition-ref
+  it(
+    keeps(
+      `tck-id-payloads-template-is-definition tck-id-payloads-template-definition-ref
      tck-id-payloads-template-ref-definition tck-id-payloads-template-instance-ref
      tck-id-payloads-template-ref-instance tck-id-payloads-template-instance-is-definition
      tck-id-payloads-template-definition-is-definition
      tck-id-payloads-template-is-definition-definition
      tck-id-payloads-template-is-definition-instance`,
-    'is refused where a template is neither a definition nor an instance of one',
+      'is refused where a template is neither a definition nor an instance of one',
+    ),
     () => {
       const rest = { metrics: [], parameters: [] };
       assert.equal(rulesOf({ templateValue: rest })?.length, 1);
@@ -232,10 +252,13 @@ describe('a payload against the specification', () => {
     },
   );
 
-  keeps(
-    `tck-id-payloads-template-parameter-name-required tck-id-payloads-template-parameter-type-value
+  it(
+    keeps(
+      `tck-id-payloads-template-parameter-name-required
+      tck-id-payloads-template-parameter-type-value
      tck-id-payloads-template-parameter-value-type`,
-    'is refused where a parameter of a template has no name, or none of the basic types',
+      'is refused where a parameter of a template has no name, or none of the basic types',
+    ),
     () => {
       const ofParameter = (parameter: { name?: string; type?: number }) =>
         rulesOf({ templateValue: { isDefinition: true, metrics: [], parameters: [parameter] } });

@@ -26,13 +26,15 @@ function metricsOf({ payload }: SeenMessage): Map<string | undefined, Metric> {
 }
 
 describe('births', () => {
-  keeps(
-    `tck-id-topics-nbirth-topic tck-id-topics-dbirth-topic
+  it(
+    keeps(
+      `tck-id-topics-nbirth-topic tck-id-topics-dbirth-topic
      tck-id-message-flow-edge-node-birth-publish-nbirth-topic
      tck-id-message-flow-device-birth-publish-dbirth-topic
      tck-id-message-flow-device-birth-publish-dbirth-match-edge-node-topic
      tck-id-payloads-dbirth-order tck-id-message-flow-device-birth-publish-nbirth-wait`,
-    'are an NBIRTH, then at once a DBIRTH of each device, under their topics',
+      'are an NBIRTH, then at once a DBIRTH of each device, under their topics',
+    ),
     () => {
       const topics = furnished()
         .bear()
@@ -45,28 +47,32 @@ describe('births', () => {
     },
   );
 
-  keeps(
-    `tck-id-topics-nbirth-mqtt tck-id-topics-dbirth-mqtt tck-id-payloads-nbirth-qos
+  it(
+    keeps(
+      `tck-id-topics-nbirth-mqtt tck-id-topics-dbirth-mqtt tck-id-payloads-nbirth-qos
      tck-id-payloads-nbirth-retain tck-id-payloads-dbirth-qos tck-id-payloads-dbirth-retain
      tck-id-message-flow-edge-node-birth-publish-nbirth-qos
      tck-id-message-flow-edge-node-birth-publish-nbirth-retained
      tck-id-message-flow-device-birth-publish-dbirth-qos
      tck-id-message-flow-device-birth-publish-dbirth-retained`,
-    'go out with QoS 0, not retained',
+      'go out with QoS 0, not retained',
+    ),
     () => {
       for (const { raw } of furnished().bear()) assert.deepEqual([raw.qos, raw.retain], [0, false]);
     },
   );
 
-  keeps(
-    `tck-id-topics-nbirth-seq-num tck-id-topics-dbirth-seq tck-id-payloads-nbirth-seq
+  it(
+    keeps(
+      `tck-id-topics-nbirth-seq-num tck-id-topics-dbirth-seq tck-id-payloads-nbirth-seq
      tck-id-payloads-dbirth-seq tck-id-payloads-dbirth-seq-inc
      tck-id-payloads-sequence-num-req-nbirth
      tck-id-message-flow-edge-node-birth-publish-nbirth-payload-seq
      tck-id-message-flow-device-birth-publish-dbirth-payload-seq
      tck-id-message-flow-edge-node-birth-publish-nbirth-payload
      tck-id-message-flow-device-birth-publish-dbirth-payload`,
-    'count from 0 on',
+      'count from 0 on',
+    ),
     () => {
       const driver = furnished();
       assert.deepEqual(
@@ -78,11 +84,14 @@ describe('births', () => {
     },
   );
 
-  keeps(
-    `tck-id-topics-nbirth-timestamp tck-id-topics-dbirth-timestamp tck-id-payloads-nbirth-timestamp
+  it(
+    keeps(
+      `tck-id-topics-nbirth-timestamp tck-id-topics-dbirth-timestamp
+      tck-id-payloads-nbirth-timestamp
      tck-id-payloads-dbirth-timestamp tck-id-payloads-timestamp-in-UTC
      tck-id-payloads-metric-timestamp-in-UTC tck-id-payloads-name-birth-data-requirement`,
-    'state when they were sent, and when each value was taken',
+      'state when they were sent, and when each value was taken',
+    ),
     () => {
       const driver = furnished();
       driver.clock.advance(5000);
@@ -96,14 +105,17 @@ describe('births', () => {
     },
   );
 
-  keeps(
-    `tck-id-topics-nbirth-metric-reqs tck-id-topics-dbirth-metric-reqs tck-id-topics-nbirth-metrics
+  it(
+    keeps(
+      `tck-id-topics-nbirth-metric-reqs tck-id-topics-dbirth-metric-reqs
+      tck-id-topics-nbirth-metrics
      tck-id-topics-dbirth-metrics tck-id-operational-behavior-data-publish-nbirth
      tck-id-operational-behavior-data-publish-dbirth
      tck-id-operational-behavior-data-publish-nbirth-values
      tck-id-operational-behavior-data-publish-dbirth-values tck-id-payloads-name-requirement
      tck-id-payloads-metric-datatype-req tck-id-payloads-metric-propertyvalue-type-req`,
-    'have every metric with name, data type and its current value or null',
+      'have every metric with name, data type and its current value or null',
+    ),
     () => {
       const driver = furnished();
       driver.do({ kind: 'report', readings: [driver.reading('errors', -3n)] });
@@ -121,11 +133,13 @@ describe('births', () => {
     },
   );
 
-  keeps(
-    `tck-id-topics-nbirth-bdseq-included tck-id-topics-nbirth-bdseq-matching
+  it(
+    keeps(
+      `tck-id-topics-nbirth-bdseq-included tck-id-topics-nbirth-bdseq-matching
      tck-id-payloads-nbirth-bdseq tck-id-payloads-nbirth-bdseq-repeat
      tck-id-message-flow-edge-node-birth-publish-nbirth-payload-bdSeq`,
-    'of the node carry the bdSeq of the will, as Int64',
+      'of the node carry the bdSeq of the will, as Int64',
+    ),
     () => {
       const driver = new EdgeDriver({}, undefined, 41);
       const [birth] = driver.bear();
@@ -135,13 +149,15 @@ describe('births', () => {
     },
   );
 
-  keeps(
-    `tck-id-topics-nbirth-rebirth-metric tck-id-payloads-nbirth-rebirth-req
+  it(
+    keeps(
+      `tck-id-topics-nbirth-rebirth-metric tck-id-payloads-nbirth-rebirth-req
      tck-id-operational-behavior-data-commands-rebirth-name
      tck-id-operational-behavior-data-commands-rebirth-name-aliases
      tck-id-operational-behavior-data-commands-rebirth-datatype
      tck-id-operational-behavior-data-commands-rebirth-value`,
-    'of the node offer Node Control/Rebirth, a Boolean that is false, without an alias',
+      'of the node offer Node Control/Rebirth, a Boolean that is false, without an alias',
+    ),
     () => {
       const [birth] = furnished().bear();
       assert.deepEqual(metricsOf(birth!).get('Node Control/Rebirth'), {
@@ -153,9 +169,11 @@ describe('births', () => {
     },
   );
 
-  keeps(
-    'tck-id-payloads-alias-uniqueness tck-id-payloads-alias-birth-requirement',
-    'give each metric an alias of its own among all of the edge node',
+  it(
+    keeps(
+      'tck-id-payloads-alias-uniqueness tck-id-payloads-alias-birth-requirement',
+      'give each metric an alias of its own among all of the edge node',
+    ),
     () => {
       const metrics = furnished()
         .bear()
@@ -180,10 +198,12 @@ describe('births', () => {
     assert.ok(humidity > 4n);
   });
 
-  keeps(
-    `tck-id-operational-behavior-data-publish-nbirth-order
+  it(
+    keeps(
+      `tck-id-operational-behavior-data-publish-nbirth-order
      tck-id-operational-behavior-data-publish-dbirth-order`,
-    'have the values in the order they were taken',
+      'have the values in the order they were taken',
+    ),
     () => {
       const driver = furnished();
       driver.define(
@@ -206,10 +226,12 @@ describe('births', () => {
     assert.deepEqual(verbs(driver.define([double('other')])), ['NBIRTH', 'DBIRTH/a', 'DBIRTH/b']);
   });
 
-  keeps(
-    `tck-id-case-sensitivity-metric-names tck-id-case-sensitivity-sparkplug-ids
+  it(
+    keeps(
+      `tck-id-case-sensitivity-metric-names tck-id-case-sensitivity-sparkplug-ids
      tck-id-topic-structure-namespace-unique-device-id`,
-    'are refused names that are the same but for their case, or cannot stand',
+      'are refused names that are the same but for their case, or cannot stand',
+    ),
     () => {
       const driver = furnished();
       const before = driver.session;
@@ -232,30 +254,32 @@ describe('births', () => {
   );
 });
 
+const member = (name: string): Metric => ({ name, datatype: 'Double', value: null });
+const template = (definition: string | undefined, ...names: string[]): Template => ({
+  ...(definition === undefined ? {} : { definition }),
+  metrics: names.map(member),
+  parameters: [],
+});
+const type = (name: string): MetricDefinition => ({ name, datatype: 'Template' });
+
+function withMotor(): EdgeDriver {
+  const driver = new EdgeDriver();
+  driver.define([type('motor')], [driver.reading('motor', template(undefined, 'rpm', 'amps'))]);
+  return driver;
+}
+
+function refusal(driver: EdgeDriver, value: Template, device?: string): string | undefined {
+  const initial = [driver.reading('m', value)];
+  const [effect] = driver.do({ kind: 'define', device, metrics: [type('m')], initial });
+  return effect?.kind === 'refused' ? effect.failure.code : undefined;
+}
+
 describe('templates', () => {
-  const member = (name: string): Metric => ({ name, datatype: 'Double', value: null });
-  const template = (definition: string | undefined, ...names: string[]): Template => ({
-    ...(definition === undefined ? {} : { definition }),
-    metrics: names.map(member),
-    parameters: [],
-  });
-  const type = (name: string): MetricDefinition => ({ name, datatype: 'Template' });
-
-  function withMotor(): EdgeDriver {
-    const driver = new EdgeDriver();
-    driver.define([type('motor')], [driver.reading('motor', template(undefined, 'rpm', 'amps'))]);
-    return driver;
-  }
-
-  function refusal(driver: EdgeDriver, value: Template, device?: string): string | undefined {
-    const initial = [driver.reading('m', value)];
-    const [effect] = driver.do({ kind: 'define', device, metrics: [type('m')], initial });
-    return effect?.kind === 'refused' ? effect.failure.code : undefined;
-  }
-
-  keeps(
-    'tck-id-topics-nbirth-templates tck-id-payloads-template-definition-nbirth',
-    'are defined in the NBIRTH before instances of them can be published',
+  it(
+    keeps(
+      'tck-id-topics-nbirth-templates tck-id-payloads-template-definition-nbirth',
+      'are defined in the NBIRTH before instances of them can be published',
+    ),
     () => {
       assert.equal(refusal(new EdgeDriver(), template('motor', 'rpm'), 'd'), 'definition-invalid');
       const driver = withMotor();
@@ -267,9 +291,8 @@ describe('templates', () => {
     },
   );
 
-  keeps(
-    'tck-id-payloads-template-definition-nbirth-only',
-    'are defined in no other message',
+  it(
+    keeps('tck-id-payloads-template-definition-nbirth-only', 'are defined in no other message'),
     () => {
       const driver = withMotor();
       assert.equal(refusal(driver, template(undefined, 'rpm'), 'd'), 'definition-invalid');
@@ -281,10 +304,12 @@ describe('templates', () => {
     },
   );
 
-  keeps(
-    `tck-id-payloads-template-instance-members tck-id-payloads-template-instance-members-birth
+  it(
+    keeps(
+      `tck-id-payloads-template-instance-members tck-id-payloads-template-instance-members-birth
      tck-id-payloads-template-definition-members tck-id-payloads-template-definition-parameters`,
-    'have in a birth all members of their definition and no others',
+      'have in a birth all members of their definition and no others',
+    ),
     () => {
       const driver = withMotor();
       assert.equal(refusal(driver, template('motor', 'rpm'), 'd'), 'definition-invalid');
@@ -295,9 +320,11 @@ describe('templates', () => {
     },
   );
 
-  keeps(
-    'tck-id-payloads-template-instance-members-data',
-    'may have in data only some of their members',
+  it(
+    keeps(
+      'tck-id-payloads-template-instance-members-data',
+      'may have in data only some of their members',
+    ),
     () => {
       const driver = withMotor();
       refusal(driver, template('motor', 'rpm', 'amps'), 'd');
@@ -310,6 +337,36 @@ describe('templates', () => {
         });
       assert.deepEqual(verbs(of('rpm')), ['DDATA/d']);
       assert.deepEqual(verbs(of('x')), []);
+    },
+  );
+
+  it(
+    keeps(
+      `tck-id-payloads-template-parameter-type-req tck-id-payloads-template-parameter-value
+     tck-id-payloads-template-parameter-name-type tck-id-payloads-template-version
+     tck-id-payloads-template-definition-parameters-default
+     tck-id-payloads-template-instance-parameters tck-id-payloads-name-requirement`,
+      'state names, data types and values of members and parameters, and their version',
+    ),
+    () => {
+      const value = { kind: 'string', value: 'ACME' } as const;
+      const maker = { name: 'maker', datatype: 'String', value } as const;
+      const parts = { version: '2', metrics: [member('rpm')], parameters: [maker] };
+      const driver = new EdgeDriver();
+      assert.equal(refusal(driver, parts), undefined);
+      assert.equal(refusal(driver, { ...parts, definition: 'm' }, 'd'), undefined);
+      const [node, device] = driver.bear();
+      for (const [birth, definition] of [
+        [node, {}],
+        [device, { definition: 'm' }],
+      ] as const) {
+        const wire = birth!.payload.metrics.find(({ name }) => name === 'm')?.value;
+        assert.deepEqual(wire, { kind: 'template', value: { ...parts, ...definition } });
+      }
+      const untyped = { ...parts, parameters: [{ name: 'maker', value }] };
+      assert.equal(refusal(driver, untyped), 'definition-invalid');
+      const nameless = { ...parts, metrics: [{ datatype: 'Double', value: null } as const] };
+      assert.equal(refusal(driver, nameless), 'definition-invalid');
     },
   );
 });

@@ -27,11 +27,13 @@ const NCMD = 'spBv1.0/g/NCMD/n';
 const DCMD = 'spBv1.0/g/DCMD/n/a';
 
 describe('a request for births', () => {
-  keeps(
-    `tck-id-operational-behavior-data-commands-rebirth-action-2
+  it(
+    keeps(
+      `tck-id-operational-behavior-data-commands-rebirth-action-2
      tck-id-operational-behavior-data-commands-rebirth-action-3
      tck-id-payloads-nbirth-bdseq-repeat`,
-    'is answered at once by all of them, with the bdSeq there was',
+      'is answered at once by all of them, with the bdSeq there was',
+    ),
     () => {
       const driver = born();
       const births = publications(command(driver, NCMD, rebirth)).map(see);
@@ -45,9 +47,11 @@ describe('a request for births', () => {
     },
   );
 
-  keeps(
-    'tck-id-operational-behavior-data-commands-rebirth-action-1',
-    'that comes soon after another stops data until its time has come',
+  it(
+    keeps(
+      'tck-id-operational-behavior-data-commands-rebirth-action-1',
+      'that comes soon after another stops data until its time has come',
+    ),
     () => {
       const driver = born();
       command(driver, NCMD, rebirth);
@@ -101,12 +105,14 @@ describe('a command', () => {
     ]);
   });
 
-  keeps(
-    `tck-id-operational-behavior-data-commands-ncmd-metric-name
+  it(
+    keeps(
+      `tck-id-operational-behavior-data-commands-ncmd-metric-name
      tck-id-operational-behavior-data-commands-dcmd-metric-name
      tck-id-operational-behavior-data-commands-ncmd-metric-value
      tck-id-operational-behavior-data-commands-dcmd-metric-value`,
-    'is refused with a code what it cannot write, and writes the rest',
+      'is refused with a code what it cannot write, and writes the rest',
+    ),
     () => {
       const driver = born();
       const codes = (topic: string, ...metrics: Metric[]) =>

@@ -27,9 +27,12 @@ const output = { name: 'led', datatype: 'Boolean', isWritable: true } as const;
 const input = { name: 'temperature', datatype: 'Double' } as const;
 
 describe('an edge node connects', () => {
-  keeps(
-    'tck-id-principles-persistence-clean-session-311 tck-id-principles-persistence-clean-session-50',
-    'with a session that does not outlive the connection',
+  it(
+    keeps(
+      `tck-id-principles-persistence-clean-session-311
+     tck-id-principles-persistence-clean-session-50`,
+      'with a session that does not outlive the connection',
+    ),
     () => {
       const { cleanSession, sessionExpirySeconds } = connectOf(new EdgeDriver().connect());
       assert.deepEqual(
@@ -42,8 +45,9 @@ describe('an edge node connects', () => {
     },
   );
 
-  keeps(
-    `tck-id-message-flow-edge-node-birth-publish-will-message
+  it(
+    keeps(
+      `tck-id-message-flow-edge-node-birth-publish-will-message
      tck-id-message-flow-edge-node-birth-publish-will-message-topic
      tck-id-message-flow-edge-node-birth-publish-will-message-payload
      tck-id-message-flow-edge-node-birth-publish-will-message-qos
@@ -51,7 +55,8 @@ describe('an edge node connects', () => {
      tck-id-topics-ndeath-topic tck-id-topics-ndeath-payload tck-id-topics-ndeath-seq
      tck-id-payloads-ndeath-seq tck-id-payloads-ndeath-will-message
      tck-id-payloads-ndeath-will-message-qos tck-id-payloads-ndeath-will-message-retain`,
-    'with its death as the will, QoS 1, not retained, nothing but bdSeq in it',
+      'with its death as the will, QoS 1, not retained, nothing but bdSeq in it',
+    ),
     () => {
       const { will } = connectOf(new EdgeDriver().connect());
       assert.deepEqual([will.topic, will.qos, will.retain], ['spBv1.0/g/NDEATH/n', 1, false]);
@@ -63,10 +68,12 @@ describe('an edge node connects', () => {
     },
   );
 
-  keeps(
-    `tck-id-message-flow-edge-node-birth-publish-will-message-payload-bdSeq
+  it(
+    keeps(
+      `tck-id-message-flow-edge-node-birth-publish-will-message-payload-bdSeq
      tck-id-topics-nbirth-bdseq-increment`,
-    'with the bdSeq that follows the last CONNECT, 0 after 255',
+      'with the bdSeq that follows the last CONNECT, 0 after 255',
+    ),
     () => {
       const driver = new EdgeDriver();
       for (let connection = 0; connection < 300; connection++) {
@@ -92,9 +99,11 @@ describe('an edge node connects', () => {
     assert.equal(connectOf(driver.connect()).bdSeq, 1);
   });
 
-  keeps(
-    'tck-id-operational-behavior-primary-application-state-with-multiple-servers-single-server',
-    'to one broker at a time',
+  it(
+    keeps(
+      'tck-id-operational-behavior-primary-application-state-with-multiple-servers-single-server',
+      'to one broker at a time',
+    ),
     () => {
       const driver = new EdgeDriver({ serverCount: 2 });
       driver.do({ kind: 'connect' });
@@ -105,11 +114,13 @@ describe('an edge node connects', () => {
     },
   );
 
-  keeps(
-    `tck-id-message-flow-edge-node-ncmd-subscribe tck-id-message-flow-device-dcmd-subscribe
+  it(
+    keeps(
+      `tck-id-message-flow-edge-node-ncmd-subscribe tck-id-message-flow-device-dcmd-subscribe
      tck-id-message-flow-edge-node-birth-publish-connect tck-id-principles-birth-certificates-order
      tck-id-operational-behavior-primary-application-state-with-multiple-servers-state-subs`,
-    'and subscribes to commands and its host, QoS 1, before it publishes its birth first of all',
+      'and subscribes to commands and its host, QoS 1, before it publishes its birth first of all',
+    ),
     () => {
       const driver = new EdgeDriver({ primaryHost: 'h' });
       assert.deepEqual(driver.define([input]), []);
@@ -140,13 +151,16 @@ describe('an edge node connects', () => {
 });
 
 describe('an edge node leaves', () => {
-  keeps(
-    `tck-id-operational-behavior-edge-node-intentional-disconnect-ndeath
+  it(
+    keeps(
+      `tck-id-operational-behavior-edge-node-intentional-disconnect-ndeath
      tck-id-operational-behavior-edge-node-intentional-disconnect-packet
      tck-id-payloads-ndeath-will-message-publisher
      tck-id-payloads-ndeath-will-message-publisher-disconnect-mqtt311
+     tck-id-payloads-ndeath-will-message-publisher-disconnect-mqtt50
      tck-id-payloads-ndeath-bdseq`,
-    'with an NDEATH of its session before the DISCONNECT',
+      'with an NDEATH of its session before the DISCONNECT',
+    ),
     () => {
       const driver = new EdgeDriver({}, undefined, 6);
       driver.bear();
@@ -159,7 +173,12 @@ describe('an edge node leaves', () => {
       assert.equal(death?.topic.kind, 'NDEATH');
       assert.equal(death?.payload.seq, undefined);
       assert.deepEqual(death?.payload.metrics[0]?.value, { kind: 'long', value: 7n });
-      assert.deepEqual(effects[1], { kind: 'disconnect', sendPacket: true, next: 'stay-away' });
+      assert.deepEqual(effects[1], {
+        kind: 'disconnect',
+        sendPacket: true,
+        reasonCode: 4,
+        next: 'stay-away',
+      });
       assert.deepEqual(driver.do({ kind: 'leave' }), []);
     },
   );
@@ -169,7 +188,7 @@ describe('an edge node leaves', () => {
     driver.connect();
     driver.do({ kind: 'subscribed' });
     assert.deepEqual(driver.do({ kind: 'leave' }), [
-      { kind: 'disconnect', sendPacket: false, next: 'stay-away' },
+      { kind: 'disconnect', sendPacket: false, reasonCode: 4, next: 'stay-away' },
     ]);
   });
 });

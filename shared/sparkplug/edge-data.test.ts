@@ -21,11 +21,13 @@ function report(driver: EdgeDriver, readings: Reading[], device?: string): SeenM
 }
 
 describe('data', () => {
-  keeps(
-    `tck-id-topics-ndata-topic tck-id-topics-ddata-topic tck-id-topics-ndata-mqtt
+  it(
+    keeps(
+      `tck-id-topics-ndata-topic tck-id-topics-ddata-topic tck-id-topics-ndata-mqtt
      tck-id-topics-ddata-mqtt tck-id-payloads-ndata-qos tck-id-payloads-ndata-retain
      tck-id-payloads-ddata-qos tck-id-payloads-ddata-retain`,
-    'go out under their topics with QoS 0, not retained',
+      'go out under their topics with QoS 0, not retained',
+    ),
     () => {
       const driver = born();
       const messages = [
@@ -42,13 +44,15 @@ describe('data', () => {
     },
   );
 
-  keeps(
-    `tck-id-topics-ndata-seq-num tck-id-topics-ddata-seq-num tck-id-payloads-ndata-seq
+  it(
+    keeps(
+      `tck-id-topics-ndata-seq-num tck-id-topics-ddata-seq-num tck-id-payloads-ndata-seq
      tck-id-payloads-ndata-seq-inc tck-id-payloads-ddata-seq tck-id-payloads-ddata-seq-inc
      tck-id-topics-ddeath-seq-num tck-id-payloads-ddeath-seq tck-id-payloads-ddeath-seq-inc
      tck-id-payloads-ddeath-seq-number tck-id-payloads-sequence-num-always-included
      tck-id-payloads-sequence-num-incrementing`,
-    'count on from the births, deaths and births of devices among them, 0 after 255',
+      'count on from the births, deaths and births of devices among them, 0 after 255',
+    ),
     () => {
       const driver = born();
       const seqs: (number | undefined)[] = [];
@@ -67,10 +71,12 @@ describe('data', () => {
     },
   );
 
-  keeps(
-    `tck-id-topics-ndata-timestamp tck-id-topics-ddata-timestamp tck-id-payloads-ndata-timestamp
+  it(
+    keeps(
+      `tck-id-topics-ndata-timestamp tck-id-topics-ddata-timestamp tck-id-payloads-ndata-timestamp
      tck-id-payloads-ddata-timestamp tck-id-payloads-name-birth-data-requirement`,
-    'state when they were sent, and when each value was taken',
+      'state when they were sent, and when each value was taken',
+    ),
     () => {
       const driver = born();
       const reading = driver.reading('x', 1);
@@ -81,9 +87,11 @@ describe('data', () => {
     },
   );
 
-  keeps(
-    'tck-id-payloads-alias-data-cmd-requirement tck-id-payloads-metric-datatype-not-req',
-    'name their metrics by alias, without name and data type',
+  it(
+    keeps(
+      'tck-id-payloads-alias-data-cmd-requirement tck-id-payloads-metric-datatype-not-req',
+      'name their metrics by alias, without name and data type',
+    ),
     () => {
       const driver = born();
       const [message] = report(driver, [driver.reading('y', 0.1)]);
@@ -99,11 +107,13 @@ describe('data', () => {
     },
   );
 
-  keeps(
-    `tck-id-topics-ndata-payload tck-id-topics-ddata-payload tck-id-principles-rbe-recommended
+  it(
+    keeps(
+      `tck-id-topics-ndata-payload tck-id-topics-ddata-payload tck-id-principles-rbe-recommended
      tck-id-operational-behavior-data-publish-nbirth-change
      tck-id-operational-behavior-data-publish-dbirth-change`,
-    'hold what has changed, and only that',
+      'hold what has changed, and only that',
+    ),
     () => {
       const driver = born();
       const values = (messages: SeenMessage[]) =>
@@ -118,10 +128,12 @@ describe('data', () => {
     },
   );
 
-  keeps(
-    `tck-id-operational-behavior-data-publish-nbirth-order
+  it(
+    keeps(
+      `tck-id-operational-behavior-data-publish-nbirth-order
      tck-id-operational-behavior-data-publish-dbirth-order`,
-    'are in the order they were taken, one value of a metric and time in a message',
+      'are in the order they were taken, one value of a metric and time in a message',
+    ),
     () => {
       const driver = born();
       const at = (name: string, value: number, ms: number) =>
@@ -142,12 +154,17 @@ describe('data', () => {
         [[4, 30]],
       ]);
       assert.equal(driver.session.node.get('x')?.current.value, 4);
+      report(driver, [at('x', 5, 50), at('x', 6, 40)]);
+      assert.equal(driver.session.node.get('x')?.current.value, 5);
     },
   );
 
-  keeps(
-    'tck-id-payloads-propertyset-quality-value-type tck-id-payloads-propertyset-quality-value-value',
-    'state a quality that is not good, and that it is good again',
+  it(
+    keeps(
+      `tck-id-payloads-propertyset-quality-value-type
+     tck-id-payloads-propertyset-quality-value-value`,
+      'state a quality that is not good, and that it is good again',
+    ),
     () => {
       const driver = born();
       const quality = (value: number, name: Reading['quality']) => {
@@ -192,9 +209,11 @@ describe('data', () => {
     assert.deepEqual(codes([driver.reading('t', 1)], 'a'), ['device-unknown']);
   });
 
-  keeps(
-    'tck-id-payloads-ndata-order tck-id-payloads-ddata-order',
-    'wait for the births; until then they are what the births will say',
+  it(
+    keeps(
+      'tck-id-payloads-ndata-order tck-id-payloads-ddata-order',
+      'wait for the births; until then they are what the births will say',
+    ),
     () => {
       const driver = new EdgeDriver();
       driver.define([{ name: 'x', datatype: 'Double' }]);
@@ -211,10 +230,13 @@ describe('data', () => {
 });
 
 describe('a device that is gone', () => {
-  keeps(
-    `tck-id-operational-behavior-device-ddeath tck-id-topics-ddeath-topic tck-id-topics-ddeath-mqtt
+  it(
+    keeps(
+      `tck-id-operational-behavior-device-ddeath tck-id-topics-ddeath-topic
+      tck-id-topics-ddeath-mqtt
      tck-id-payloads-ddeath-timestamp`,
-    'has its DDEATH published, with the time',
+      'has its DDEATH published, with the time',
+    ),
     () => {
       const driver = born();
       driver.clock.advance(9);

@@ -17,7 +17,7 @@ function waiting(serverCount = 1): EdgeDriver {
 
 const farewell = [
   { kind: 'publish', verb: 'NDEATH' },
-  { kind: 'disconnect', sendPacket: true, next: 'next-server' },
+  { kind: 'disconnect', sendPacket: true, reasonCode: 4, next: 'next-server' },
 ];
 
 function named(effects: ReturnType<typeof heard>) {
@@ -27,11 +27,13 @@ function named(effects: ReturnType<typeof heard>) {
 }
 
 describe('an edge node with a primary host', () => {
-  keeps(
-    `tck-id-message-flow-edge-node-birth-publish-phid-wait
+  it(
+    keeps(
+      `tck-id-message-flow-edge-node-birth-publish-phid-wait
      tck-id-message-flow-edge-node-birth-publish-phid-wait-online
      tck-id-operational-behavior-edge-node-birth-sequence-wait`,
-    'is born when the host says that it is online, and not before',
+      'is born when the host says that it is online, and not before',
+    ),
     () => {
       const driver = waiting();
       assert.equal(driver.session.phase, 'waiting');
@@ -49,17 +51,22 @@ describe('an edge node with a primary host', () => {
     assert.deepEqual(verbs(driver.sent({ kind: 'subscribed' })), ['NBIRTH']);
   });
 
-  keeps('tck-id-message-flow-edge-node-birth-publish-phid-wait-id', 'heeds no other host', () => {
-    const driver = waiting();
-    assert.deepEqual(heard(driver, true, 100, 'H'), []);
-    assert.deepEqual(heard(driver, true, 100, 'other'), []);
-    heard(driver, true, 100);
-    assert.deepEqual(heard(driver, false, 200, 'other'), []);
-  });
+  it(
+    keeps('tck-id-message-flow-edge-node-birth-publish-phid-wait-id', 'heeds no other host'),
+    () => {
+      const driver = waiting();
+      assert.deepEqual(heard(driver, true, 100, 'H'), []);
+      assert.deepEqual(heard(driver, true, 100, 'other'), []);
+      heard(driver, true, 100);
+      assert.deepEqual(heard(driver, false, 200, 'other'), []);
+    },
+  );
 
-  keeps(
-    'tck-id-message-flow-edge-node-birth-publish-phid-wait-timestamp',
-    'does not believe an online that is older than what it heard last',
+  it(
+    keeps(
+      'tck-id-message-flow-edge-node-birth-publish-phid-wait-timestamp',
+      'does not believe an online that is older than what it heard last',
+    ),
     () => {
       const driver = waiting();
       heard(driver, false, 100);
@@ -69,12 +76,14 @@ describe('an edge node with a primary host', () => {
     },
   );
 
-  keeps(
-    `tck-id-message-flow-edge-node-birth-publish-phid-offline
+  it(
+    keeps(
+      `tck-id-message-flow-edge-node-birth-publish-phid-offline
      tck-id-operational-behavior-edge-node-termination-host-offline
      tck-id-operational-behavior-edge-node-termination-host-offline-reconnect
      tck-id-operational-behavior-primary-application-state-with-multiple-servers-walk`,
-    'says farewell when the host goes offline, and walks to the next broker',
+      'says farewell when the host goes offline, and walks to the next broker',
+    ),
     () => {
       for (const timestampMs of [100, 150]) {
         const driver = waiting(2);
@@ -84,14 +93,16 @@ describe('an edge node with a primary host', () => {
       }
       const unborn = waiting(2);
       assert.deepEqual(heard(unborn, false, 100), [
-        { kind: 'disconnect', sendPacket: false, next: 'next-server' },
+        { kind: 'disconnect', sendPacket: false, reasonCode: 4, next: 'next-server' },
       ]);
     },
   );
 
-  keeps(
-    'tck-id-operational-behavior-edge-node-termination-host-offline-timestamp',
-    'stays where an offline is older than the online',
+  it(
+    keeps(
+      'tck-id-operational-behavior-edge-node-termination-host-offline-timestamp',
+      'stays where an offline is older than the online',
+    ),
     () => {
       const driver = waiting();
       heard(driver, true, 100);

@@ -59,6 +59,11 @@ export type EdgeEffect =
   | {
       readonly kind: 'disconnect';
       readonly sendPacket: boolean;
+      /**
+       * MQTT 5's "disconnect with will message", which the specification asks for (6.4.24); hosts
+       * know the will for a repetition by its bdSeq. MQTT 3.1.1 has none.
+       */
+      readonly reasonCode: 4;
       readonly next: 'stay-away' | 'next-server';
     }
   | {
@@ -257,7 +262,7 @@ function disconnect(
 ): EdgeStep {
   if (session.phase === 'offline') return unchanged(session);
   const sendPacket = isBorn(session);
-  const end: EdgeEffect = { kind: 'disconnect', sendPacket, next };
+  const end: EdgeEffect = { kind: 'disconnect', sendPacket, reasonCode: 4, next };
   const farewell: EdgeEffect = { kind: 'publish', message: nodeDeath(session, wallMs) };
   return { session: offline(session), effects: sendPacket ? [farewell, end] : [end] };
 }

@@ -24,13 +24,15 @@ function sent(request: Omit<CommandRequest, 'wallMs'>) {
 }
 
 describe('a command', () => {
-  keeps(
-    `tck-id-topics-ncmd-topic tck-id-topics-dcmd-topic tck-id-topics-ncmd-mqtt
+  it(
+    keeps(
+      `tck-id-topics-ncmd-topic tck-id-topics-dcmd-topic tck-id-topics-ncmd-mqtt
      tck-id-topics-dcmd-mqtt tck-id-payloads-ncmd-qos tck-id-payloads-ncmd-retain
      tck-id-payloads-dcmd-qos tck-id-payloads-dcmd-retain
      tck-id-operational-behavior-data-commands-ncmd-verb
      tck-id-operational-behavior-data-commands-dcmd-verb`,
-    'is an NCMD to an edge node, a DCMD to a device, QoS 0, not retained',
+      'is an NCMD to an edge node, a DCMD to a device, QoS 0, not retained',
+    ),
     () => {
       const to = (request: Omit<CommandRequest, 'wallMs'>) => {
         const { topic, qos, retain } = sent(request).raw;
@@ -41,13 +43,15 @@ describe('a command', () => {
     },
   );
 
-  keeps(
-    `tck-id-topics-ncmd-payload tck-id-topics-dcmd-payload tck-id-topics-ncmd-timestamp
+  it(
+    keeps(
+      `tck-id-topics-ncmd-payload tck-id-topics-dcmd-payload tck-id-topics-ncmd-timestamp
      tck-id-topics-dcmd-timestamp tck-id-payloads-ncmd-timestamp tck-id-payloads-dcmd-timestamp
      tck-id-payloads-ncmd-seq tck-id-payloads-dcmd-seq tck-id-payloads-alias-data-cmd-requirement
      tck-id-payloads-name-requirement tck-id-payloads-name-cmd-requirement
      tck-id-payloads-metric-datatype-not-req`,
-    'has the time, no seq, and each metric by alias, by name where it has none',
+      'has the time, no seq, and each metric by alias, by name where it has none',
+    ),
     () => {
       const { payload } = sent({
         writes: [
@@ -68,12 +72,14 @@ describe('a command', () => {
     },
   );
 
-  keeps(
-    `tck-id-operational-behavior-data-commands-ncmd-metric-value
+  it(
+    keeps(
+      `tck-id-operational-behavior-data-commands-ncmd-metric-value
      tck-id-operational-behavior-data-commands-dcmd-metric-value
      tck-id-operational-behavior-data-commands-ncmd-metric-name
      tck-id-operational-behavior-data-commands-dcmd-metric-name`,
-    'is refused where no birth announced the metric, or the value is not of its type',
+      'is refused where no birth announced the metric, or the value is not of its type',
+    ),
     () => {
       const code = (...args: Parameters<typeof command>) => {
         const made = command(...args);

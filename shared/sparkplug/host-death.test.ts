@@ -6,12 +6,14 @@ import { keeps, START_MS } from './session.fixture.ts';
 const death = (session: number) => ({ timestampMs: 1, metrics: [bdSeq(session)] });
 
 describe('the death of an edge node', () => {
-  keeps(
-    `tck-id-operational-behavior-edge-node-termination-host-action-ndeath-node-offline
+  it(
+    keeps(
+      `tck-id-operational-behavior-edge-node-termination-host-action-ndeath-node-offline
      tck-id-operational-behavior-edge-node-termination-host-action-ndeath-node-tags-stale
      tck-id-operational-behavior-edge-node-termination-host-action-ndeath-devices-offline
      tck-id-operational-behavior-edge-node-termination-host-action-ndeath-devices-tags-stale`,
-    'makes it, its devices and all their values stale, at the time of the host',
+      'makes it, its devices and all their values stale, at the time of the host',
+    ),
     () => {
       const driver = new HostNodeDriver();
       driver.bear(3);
@@ -93,10 +95,12 @@ describe('a birth', () => {
 });
 
 describe('the death of a device', () => {
-  keeps(
-    `tck-id-operational-behavior-edge-node-termination-host-action-ddeath-devices-offline
+  it(
+    keeps(
+      `tck-id-operational-behavior-edge-node-termination-host-action-ddeath-devices-offline
      tck-id-operational-behavior-edge-node-termination-host-action-ddeath-devices-tags-stale`,
-    'makes the device and its values stale, at the time of the message',
+      'makes the device and its values stale, at the time of the message',
+    ),
     () => {
       const driver = new HostNodeDriver();
       driver.bear();
@@ -114,14 +118,16 @@ describe('the death of a device', () => {
 });
 
 describe('a host asks for births', () => {
-  keeps(
-    `tck-id-operational-behavior-data-commands-ncmd-rebirth-verb
+  it(
+    keeps(
+      `tck-id-operational-behavior-data-commands-ncmd-rebirth-verb
      tck-id-operational-behavior-data-commands-ncmd-rebirth-name
      tck-id-operational-behavior-data-commands-ncmd-rebirth-value
      tck-id-topics-ncmd-topic tck-id-topics-ncmd-mqtt tck-id-topics-ncmd-timestamp
      tck-id-payloads-ncmd-timestamp tck-id-payloads-ncmd-seq tck-id-payloads-ncmd-qos
      tck-id-payloads-ncmd-retain`,
-    'by an NCMD, Node Control/Rebirth true, with the time, without a seq',
+      'by an NCMD, Node Control/Rebirth true, with the time, without a seq',
+    ),
     () => {
       const driver = new HostNodeDriver();
       driver.hear('NDATA', { seq: 1 });

@@ -47,9 +47,11 @@ describe('a host hears of an edge node', () => {
     ]);
   });
 
-  keeps(
-    'tck-id-operational-behavior-host-reordering-success',
-    'messages out of order, in their order, when those before them come in time',
+  it(
+    keeps(
+      'tck-id-operational-behavior-host-reordering-success',
+      'messages out of order, in their order, when those before them come in time',
+    ),
     () => {
       const driver = new HostNodeDriver();
       driver.bear();
@@ -66,11 +68,13 @@ describe('a host hears of an edge node', () => {
     },
   );
 
-  keeps(
-    `tck-id-operational-behavior-host-reordering-param
+  it(
+    keeps(
+      `tck-id-operational-behavior-host-reordering-param
      tck-id-operational-behavior-host-reordering-start
      tck-id-operational-behavior-host-reordering-rebirth`,
-    'nothing in time, and asks for births after the timeout that was set',
+      'nothing in time, and asks for births after the timeout that was set',
+    ),
     () => {
       const driver = new HostNodeDriver({ reorderTimeoutMs: 700 });
       driver.bear();
@@ -158,6 +162,17 @@ describe('what an edge node must not send', () => {
       assert.deepEqual(effects, ['node-lost', 'metric-unknown', 'NCMD', 'wake']);
     });
   }
+
+  it('data of an alias of another, whose name is the same', () => {
+    for (const verb of ['NDATA', 'DDATA/a']) {
+      const driver = new HostNodeDriver();
+      driver.bear();
+      driver.hear('DBIRTH/b', { seq: 2, metrics: [metric('x', 1, 3n), metric('t', 1, 4n)] });
+      const alias = verb === 'NDATA' ? 3n : 4n;
+      const effects = kinds(driver.hear(verb, { seq: 3, metrics: data(alias) }));
+      assert.deepEqual(effects, ['node-lost', 'metric-unknown', 'NCMD', 'wake']);
+    }
+  });
 
   it('one alias for two metrics', () => {
     for (const [verb, payload] of [

@@ -22,10 +22,11 @@ const DOUBLINGS_MAX = 8;
 
 /**
  * Advances what a host application knows of one edge node by one input (Sparkplug 3.0, 5.3 to 5.7
- * and 5.12). Messages count only in the order of their numbers since an NBIRTH; where one is missing
- * or cannot be read, all is stale (`node-lost`) and births are asked for.
+ * and 5.12). Messages count only in the order of their numbers since an NBIRTH; where one is
+ * missing or cannot be read, all is stale (`node-lost`) and births are asked for.
  *
- * The protocol itself cannot tell 256 messages lost in a row from none.
+ * What the protocol cannot tell: 256 messages lost in a row from none, and the messages that follow
+ * an NBIRTH which was lost itself from those that the birth before would be followed by.
  */
 export function stepHostNode(node: HostNode, input: HostNodeInput): HostNodeStep {
   const { at } = input;

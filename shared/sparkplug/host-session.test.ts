@@ -46,10 +46,12 @@ function willOf(effect: HostEffect): Publication {
 }
 
 describe('a host application', () => {
-  keeps(
-    `tck-id-message-flow-phid-sparkplug-clean-session-311
+  it(
+    keeps(
+      `tck-id-message-flow-phid-sparkplug-clean-session-311
      tck-id-message-flow-phid-sparkplug-clean-session-50`,
-    'connects with a session that does not outlive the connection',
+      'connects with a session that does not outlive the connection',
+    ),
     () => {
       const { connect } = new HostDriver().open();
       assert.ok(connect.kind === 'connect' && connect.cleanSession);
@@ -57,8 +59,9 @@ describe('a host application', () => {
     },
   );
 
-  keeps(
-    `tck-id-operational-behavior-host-application-connect-will
+  it(
+    keeps(
+      `tck-id-operational-behavior-host-application-connect-will
      tck-id-operational-behavior-host-application-connect-will-topic
      tck-id-operational-behavior-host-application-connect-will-payload
      tck-id-operational-behavior-host-application-connect-will-qos
@@ -69,7 +72,8 @@ describe('a host application', () => {
      tck-id-payloads-state-will-message tck-id-payloads-state-will-message-qos
      tck-id-payloads-state-will-message-retain tck-id-payloads-state-will-message-payload
      tck-id-operational-behavior-host-application-death-payload`,
-    'leaves its death as the will: STATE, offline, the time of the CONNECT, QoS 1, retained',
+      'leaves its death as the will: STATE, offline, the time of the CONNECT, QoS 1, retained',
+    ),
     () => {
       const will = willOf(new HostDriver().open().connect);
       assert.deepEqual([will.topic, will.qos, will.retain], ['spBv1.0/STATE/h1', 1, true]);
@@ -77,14 +81,16 @@ describe('a host application', () => {
     },
   );
 
-  keeps(
-    `tck-id-host-topic-phid-birth-message tck-id-host-topic-phid-birth-sub-required
+  it(
+    keeps(
+      `tck-id-host-topic-phid-birth-message tck-id-host-topic-phid-birth-sub-required
      tck-id-host-topic-phid-birth-required tck-id-message-flow-phid-sparkplug-subscription
      tck-id-message-flow-phid-sparkplug-state-publish tck-id-payloads-state-subscribe
      tck-id-payloads-state-birth tck-id-principles-birth-certificates-order
      tck-id-operational-behavior-host-application-connect-birth
      tck-id-operational-behavior-primary-application-state-with-multiple-servers-state`,
-    'subscribes to its STATE and its groups, and only then says that it is online',
+      'subscribes to its STATE and its groups, and only then says that it is online',
+    ),
     () => {
       const driver = new HostDriver();
       const { subscribe, birth } = driver.open();
@@ -100,8 +106,9 @@ describe('a host application', () => {
     },
   );
 
-  keeps(
-    `tck-id-host-topic-phid-birth-qos tck-id-host-topic-phid-birth-retain
+  it(
+    keeps(
+      `tck-id-host-topic-phid-birth-qos tck-id-host-topic-phid-birth-retain
      tck-id-host-topic-phid-birth-topic tck-id-host-topic-phid-birth-payload
      tck-id-host-topic-phid-birth-payload-timestamp tck-id-payloads-state-birth-payload
      tck-id-message-flow-phid-sparkplug-state-publish-payload
@@ -110,7 +117,8 @@ describe('a host application', () => {
      tck-id-operational-behavior-host-application-connect-birth-payload
      tck-id-operational-behavior-host-application-connect-birth-qos
      tck-id-operational-behavior-host-application-connect-birth-retained`,
-    'is born with the time of its will, QoS 1, retained',
+      'is born with the time of its will, QoS 1, retained',
+    ),
     () => {
       const [birth] = publications(new HostDriver().open().birth);
       assert.deepEqual([birth?.topic, birth?.qos, birth?.retain], ['spBv1.0/STATE/h1', 1, true]);
@@ -118,9 +126,11 @@ describe('a host application', () => {
     },
   );
 
-  keeps(
-    'tck-id-message-flow-hid-sparkplug-state-message-delivered',
-    'contradicts at once who says that it is offline',
+  it(
+    keeps(
+      'tck-id-message-flow-hid-sparkplug-state-message-delivered',
+      'contradicts at once who says that it is offline',
+    ),
     () => {
       const driver = new HostDriver();
       const dead = statePublication('h1', { online: false, timestampMs: 5 });
@@ -140,8 +150,9 @@ describe('a host application', () => {
     },
   );
 
-  keeps(
-    `tck-id-operational-behavior-host-application-termination
+  it(
+    keeps(
+      `tck-id-operational-behavior-host-application-termination
      tck-id-operational-behavior-host-application-death-topic
      tck-id-operational-behavior-host-application-death-qos
      tck-id-operational-behavior-host-application-death-retained
@@ -149,7 +160,8 @@ describe('a host application', () => {
      tck-id-host-topic-phid-death-payload-timestamp-disconnect-clean
      tck-id-host-topic-phid-death-payload-timestamp-disconnect-with-no-disconnect-packet
      tck-id-conformance-primary-host tck-id-components-ph-state tck-id-intro-sparkplug-host-state`,
-    'says that it is offline, with the time, before it disconnects',
+      'says that it is offline, with the time, before it disconnects',
+    ),
     () => {
       const driver = new HostDriver();
       driver.open();
@@ -166,9 +178,11 @@ describe('a host application', () => {
     },
   );
 
-  keeps(
-    'tck-id-operational-behavior-host-application-multi-server-timestamp',
-    'has a time of its own for each broker and connection',
+  it(
+    keeps(
+      'tck-id-operational-behavior-host-application-multi-server-timestamp',
+      'has a time of its own for each broker and connection',
+    ),
     () => {
       const [one, two] = [new HostDriver(), new HostDriver()];
       one.open();

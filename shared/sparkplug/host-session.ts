@@ -6,7 +6,7 @@ import type {
   Publication,
   Subscription,
 } from './publication.ts';
-import { formatTopic } from './topic.ts';
+import { everyTopicOf, formatTopic } from './topic.ts';
 
 export interface HostOptions {
   /** The host application's id, its own among all hosts. */
@@ -90,7 +90,7 @@ export function stepHost(session: HostSession, input: HostInput): HostStep {
 }
 
 function subscriptions({ host, groups }: HostOptions): Subscription[] {
-  const filters = groups.map((group) => `spBv1.0/${group}/#`);
+  const filters = groups.map(everyTopicOf);
   return [formatTopic({ kind: 'STATE', host }), ...filters].map((filter) => ({ filter, qos: 1 }));
 }
 

@@ -7,13 +7,13 @@ const text = (value: string) => new TextEncoder().encode(value);
 
 describe('a STATE message', () => {
   for (const id of [
-    'host-topic-phid-birth-payload',
-    'host-topic-phid-death-payload',
-    'message-flow-phid-sparkplug-state-publish-payload',
-    'payloads-state-birth-payload',
-    'payloads-state-will-message-payload',
+    'tck-id-host-topic-phid-birth-payload',
+    'tck-id-host-topic-phid-death-payload',
+    'tck-id-message-flow-phid-sparkplug-state-publish-payload',
+    'tck-id-payloads-state-birth-payload',
+    'tck-id-payloads-state-will-message-payload',
   ]) {
-    it(`is JSON of a boolean and a number (tck-id-${id})`, () => {
+    it(`is JSON of a boolean and a number (${id})`, () => {
       const online = id.includes('birth') || id.includes('publish');
       const { payload } = statePublication('h', { online, timestampMs: 1.7e12 });
       assert.deepEqual(JSON.parse(new TextDecoder().decode(payload)), {

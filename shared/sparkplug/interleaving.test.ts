@@ -10,6 +10,7 @@ import { EdgeDriver, publications, TestClock } from './session.fixture.ts';
 
 const ADDRESS = { group: 'g', node: 'n' };
 const DEVICES = ['a', 'b'];
+const REBIRTH_INTERVAL_MS = 100;
 const double = (name: string) => ({ name, datatype: 'Double' }) as const;
 
 /** What is live, by device and metric; `undefined` where the edge node is not. */
@@ -22,7 +23,7 @@ type View = Readonly<Record<string, Readonly<Record<string, MetricValue | null>>
 class World {
   readonly #sparesBirths: boolean;
   readonly clock = new TestClock();
-  readonly edge = new EdgeDriver({ rebirthIntervalMs: 100 }, this.clock);
+  readonly edge = new EdgeDriver({ rebirthIntervalMs: REBIRTH_INTERVAL_MS }, this.clock);
   readonly host = new HostNodes({ nodesMax: 1, node: defaultHostNodeOptions });
   flights: Publication[] = [];
   #will: Publication | undefined;
@@ -240,7 +241,11 @@ const anyAction: fc.Arbitrary<Action> = fc.oneof(
 function settle(world: World): void {
   world.clock.advance(1);
   while (world.flights.length > 0) world.arrive(0, false);
+  // A will is never lost.
+  if (world.edgeView() === undefined) world.assertHonest();
   world.connect();
+  // A birth that was held goes out.
+  world.advance(REBIRTH_INTERVAL_MS, false);
   world.report(undefined, 'x');
   while (world.flights.length > 0) world.arrive(0, false);
 }

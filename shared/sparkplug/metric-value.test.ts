@@ -112,6 +112,11 @@ describe('a value', () => {
     assert.equal(packed('FloatArray', [1.5]), '0000c03f');
   });
 
+  it('of 32-bit float is rounded to what it will be read as', () => {
+    const wire = toWireValue('Float', 0.1);
+    assert.deepEqual(wire, { ok: true, value: { kind: 'float', value: Math.fround(0.1) } });
+  });
+
   it('is the same as itself only', () => {
     assert.equal(sameValue(Number.NaN, Number.NaN), true);
     assert.equal(sameValue(0, -0), false);

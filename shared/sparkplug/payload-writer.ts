@@ -49,7 +49,7 @@ function writeMetric(metric: Metric): MetricProto {
     isTransient: metric.isTransient,
     metadata: metadata && writeMetaData(metadata),
     properties: properties && writePropertySet(properties),
-    ...writeNullable(value),
+    ...writeNullable(value, [...plain, 'bytes', 'data-set', 'template']),
   };
 }
 
@@ -62,12 +62,20 @@ function writePropertySet(properties: PropertySet): PropertySetProto {
 }
 
 function writeProperty({ datatype, value }: Property): PropertyProto {
-  return { type: datatype && datatypeCode(datatype), ...writeNullable(value) };
+  const allowed = [...plain, 'property-set', 'property-sets'] as const;
+  return { type: datatype && datatypeCode(datatype), ...writeNullable(value, allowed) };
 }
 
-function writeNullable(value: WireValue | null | undefined): ValueProto & { isNull?: boolean } {
+const plain = ['int', 'long', 'float', 'double', 'boolean', 'string'] as const;
+
+function writeNullable(
+  value: WireValue | null | undefined,
+  allowed: readonly WireValue['kind'][],
+): ValueProto & { isNull?: boolean } {
   if (value === undefined) return {};
-  return value === null ? { isNull: true } : writeValue(value);
+  if (value === null) return { isNull: true };
+  assert(allowed.includes(value.kind), `a ${value.kind} can stand where it stands in the payload`);
+  return writeValue(value);
 }
 
 function writeValue(wire: WireValue): ValueProto {
@@ -128,7 +136,7 @@ function writeTemplate({ version, definition, metrics, parameters }: Template): 
 }
 
 function writeParameter({ name, datatype, value }: TemplateParameter): ParameterProto {
-  return { name, type: datatype && datatypeCode(datatype), ...writeNullable(value) };
+  return { name, type: datatype && datatypeCode(datatype), ...writeNullable(value, plain) };
 }
 
 function narrow(value: number | undefined): Long64 | undefined {

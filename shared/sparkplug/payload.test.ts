@@ -21,4 +21,15 @@ describe('a payload', () => {
       }),
     );
   });
+
+  it('holds bytes of its own, not a view of the message', () => {
+    const value = { kind: 'bytes', value: Uint8Array.of(1, 2, 3) } as const;
+    const bytes = encodePayload({ metrics: [{ value }], body: Uint8Array.of(4) });
+    const decoded = decodePayload(bytes);
+    bytes.fill(0);
+    assert.deepEqual(decoded, {
+      ok: true,
+      value: { metrics: [{ value }], body: Uint8Array.of(4) },
+    });
+  });
 });

@@ -34,9 +34,3 @@ export interface Subscription {
   readonly filter: string;
   readonly qos: 0 | 1;
 }
-
-/**
- * MQTT 5's reason code of a DISCONNECT after which the broker sends the will all the same: Sparkplug
- * asks for it of edge nodes (Sparkplug 3.0, 6.4.24). MQTT 3.1.1 has none.
- */
-export const DISCONNECT_WITH_WILL = 4;

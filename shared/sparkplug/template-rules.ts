@@ -1,3 +1,4 @@
+import type { Datatype } from './datatype.ts';
 import type { MetricTable } from './edge-metrics.ts';
 import type { Template } from './metric.ts';
 
@@ -13,12 +14,20 @@ export function checkTemplates(node: MetricTable, device?: MetricTable): string 
     if (definition.datatype !== 'Template' || current.value === null) continue;
     const template = current.value as Template;
     const wrong =
-      template.definition === undefined
+      untyped(template) ??
+      (template.definition === undefined
         ? device && 'is a definition, which only the edge node itself can publish'
-        : checkInstance(node, template, 'birth');
+        : checkInstance(node, template, 'birth'));
     if (wrong !== undefined) return `the template ${definition.name} ${wrong}`;
   }
   return undefined;
+}
+
+function untyped({ metrics, parameters }: Template): string | undefined {
+  const isTyped = (each: { name?: string; datatype?: Datatype }) =>
+    each.name !== undefined && each.datatype !== undefined;
+  if (metrics.every(isTyped) && parameters.every(isTyped)) return undefined;
+  return 'has members or parameters without name or data type, which a birth must state';
 }
 
 /**

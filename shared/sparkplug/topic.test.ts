@@ -12,9 +12,11 @@ const codeOf = (topic: string) => {
 };
 
 describe('a topic', () => {
-  keeps(
-    'tck-id-topic-structure tck-id-topic-structure-namespace-a',
-    'is namespace, group, verb, edge node and device, in this order',
+  it(
+    keeps(
+      'tck-id-topic-structure tck-id-topic-structure-namespace-a',
+      'is namespace, group, verb, edge node and device, in this order',
+    ),
     () => {
       const text = 'spBv1.0/G1/DDATA/E1/D1';
       const topic = { kind: 'DDATA', group: 'G1', node: 'E1', device: 'D1' } as const;
@@ -27,13 +29,15 @@ describe('a topic', () => {
   );
 
   const idRules = {
-    group: 'tck-id-topic-structure-namespace-valid-group-id tck-id-intro-group-id-chars',
-    node: 'tck-id-topic-structure-namespace-valid-edge-node-id tck-id-intro-edge-node-id-chars',
-    device: 'tck-id-topic-structure-namespace-valid-device-id tck-id-intro-device-id-chars',
+    group: `tck-id-topic-structure-namespace-valid-group-id tck-id-intro-group-id-chars
+      tck-id-intro-group-id-string`,
+    node: `tck-id-topic-structure-namespace-valid-edge-node-id tck-id-intro-edge-node-id-chars
+      tck-id-intro-edge-node-id-string`,
+    device: `tck-id-topic-structure-namespace-valid-device-id tck-id-intro-device-id-chars
+      tck-id-intro-device-id-string`,
   };
   for (const [part, ids] of Object.entries(idRules)) {
-    const strings = `tck-id-intro-${part === 'node' ? 'edge-node' : part}-id-string`;
-    keeps(`${ids} ${strings}`, `takes UTF-8 without reserved characters as the ${part}`, () => {
+    it(keeps(ids, `takes UTF-8 without reserved characters as the ${part}`), () => {
       const topic = { kind: 'DDATA', group: 'g', node: 'n', device: 'd' } as const;
       for (const id of ['a', 'Wärme 1', '温度', '$x', 'a b.c']) {
         const named = { ...topic, [part]: id };
@@ -49,9 +53,11 @@ describe('a topic', () => {
     });
   }
 
-  keeps(
-    'tck-id-topic-structure-namespace-device-id-associated-message-types',
-    'has a device for DBIRTH, DDATA, DDEATH and DCMD',
+  it(
+    keeps(
+      'tck-id-topic-structure-namespace-device-id-associated-message-types',
+      'has a device for DBIRTH, DDATA, DDEATH and DCMD',
+    ),
     () => {
       for (const verb of deviceVerbs) {
         assert.equal(codeOf(`spBv1.0/g/${verb}/n/d`), 'ok');
@@ -61,9 +67,11 @@ describe('a topic', () => {
     },
   );
 
-  keeps(
-    'tck-id-topic-structure-namespace-device-id-non-associated-message-types',
-    'has no device for NBIRTH, NDATA, NDEATH, NCMD and STATE',
+  it(
+    keeps(
+      'tck-id-topic-structure-namespace-device-id-non-associated-message-types',
+      'has no device for NBIRTH, NDATA, NDEATH, NCMD and STATE',
+    ),
     () => {
       for (const verb of nodeVerbs) {
         assert.equal(codeOf(`spBv1.0/g/${verb}/n`), 'ok');
@@ -76,9 +84,11 @@ describe('a topic', () => {
     },
   );
 
-  keeps(
-    'tck-id-host-topic-phid-birth-topic tck-id-host-topic-phid-death-topic',
-    'of a host is spBv1.0/STATE and its id',
+  it(
+    keeps(
+      'tck-id-host-topic-phid-birth-topic tck-id-host-topic-phid-death-topic',
+      'of a host is spBv1.0/STATE and its id',
+    ),
     () => {
       assert.equal(formatTopic({ kind: 'STATE', host: 'h1' }), 'spBv1.0/STATE/h1');
     },

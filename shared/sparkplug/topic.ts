@@ -3,9 +3,6 @@ import { type Failure, fail, ok, type Result } from '../basics/result.ts';
 
 const NAMESPACE = 'spBv1.0';
 
-/** Every topic of Sparkplug B: what a host application subscribes to, STATE among it. */
-export const everySparkplugTopic = `${NAMESPACE}/#`;
-
 const nodeVerbs = ['NBIRTH', 'NDATA', 'NDEATH', 'NCMD'] as const;
 const deviceVerbs = ['DBIRTH', 'DDATA', 'DDEATH', 'DCMD'] as const;
 export type NodeVerb = (typeof nodeVerbs)[number];
@@ -48,6 +45,12 @@ export function formatTopic(topic: SparkplugTopic): string {
     `the ids of the topic ${levels.join(' / ')} can stand in one`,
   );
   return [NAMESPACE, ...levels].join('/');
+}
+
+/** The filter that matches all topics of a group. */
+export function everyTopicOf(group: string): string {
+  assert(isSparkplugId(group), `${group} can be the id of a group`);
+  return `${NAMESPACE}/${group}/#`;
 }
 
 function levelsOf(topic: SparkplugTopic): string[] {

@@ -11,11 +11,9 @@ import {
   of,
   type Rule,
   rebirthRequests,
+  TRANSIT_MAX_MS,
   type Verdict,
 } from './rule.ts';
-
-/** How long a message may have been on its way when the other end had to act. */
-const TRANSIT_MAX_MS = 1000;
 
 /** Commands, and what an edge node does when it is asked for its births: specification, 5.17. */
 export const commandRules: readonly Rule[] = [

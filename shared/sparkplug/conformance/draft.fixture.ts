@@ -103,6 +103,7 @@ export interface DraftEvent {
   topic?: string;
   qos?: number;
   retain?: boolean | undefined;
+  kept?: boolean;
   /** A message, the text of a STATE, or bytes. */
   payload?: DraftMessage | string | Uint8Array;
   protocol?: 4 | 5;

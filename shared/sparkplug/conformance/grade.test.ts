@@ -3,7 +3,7 @@ import { describe, it } from 'node:test';
 import type { Capture } from './capture.ts';
 import { connectionBreaches, reorderingBreaches } from './connection-breaches.fixture.ts';
 import { contentBreaches } from './content-breaches.fixture.ts';
-import type { DraftCapture } from './draft.fixture.ts';
+import type { DraftCapture, DraftMessage } from './draft.fixture.ts';
 import { assertions, type Grade, grade } from './grade.ts';
 import { messageBreaches } from './message-breaches.fixture.ts';
 import { reorderedCapture, soundCapture } from './sound-capture.fixture.ts';
@@ -92,10 +92,39 @@ describe('the grades of a capture', () => {
     }
   });
 
+  it('take a will that comes late for the end of the session it is of', () => {
+    const draft = soundCapture();
+    const late = draft.copy('edge will', { kind: 'publish', at: draft.find('dbirth-of-2').at });
+    delete late.client;
+    draft.insertAfter('dbirth-of-2', late, draft.copy('ndata', { ...late, ...dataOf(draft) }));
+    assert.deepEqual(idsOf(grade(draft.seal()), 'fail'), []);
+  });
+
+  it('take what the broker had kept for no part of a session', () => {
+    const draft = soundCapture();
+    const birth = { ...draft.copy('nbirth', { retain: true }), kept: true };
+    const data = ['ndata-6', 'ndata-7', 'ddata-2'].map((tag) => draft.find(tag));
+    draft.events.splice(0, draft.events.length, birth, ...data);
+    for (const event of draft.events) delete event.client;
+    assert.deepEqual(idsOf(grade(draft.seal()), 'fail'), [
+      'tck-id-topics-nbirth-mqtt',
+      'tck-id-message-flow-edge-node-birth-publish-nbirth-retained',
+      'tck-id-payloads-nbirth-retain',
+    ]);
+  });
+
   it('of nothing are not seen', () => {
     assert.ok(grade([]).every(({ outcome }) => outcome === 'not-seen'));
   });
 });
+
+/** Of the next data in the second session. */
+function dataOf(draft: DraftCapture) {
+  const { topic, payload } = draft.find('ndata');
+  const { at } = draft.find('dbirth-of-2');
+  const next = { ...(payload as DraftMessage), timestamp: at, seq: 2 };
+  return { topic: topic!, qos: 0, retain: false, client: 'edge', payload: next };
+}
 
 /** A host whose STATE nobody heard looks as if it had none: a broker keeps the last, however. */
 function commandsBefore({ events }: DraftCapture) {

@@ -1,6 +1,7 @@
 import type { Message } from './message.ts';
 import type { Heard, Replay } from './replay.ts';
 import {
+  CLOCKS_APART_MAX_MS,
   commands,
   type Evidence,
   each,
@@ -10,9 +11,6 @@ import {
   type Rule,
   type Verdict,
 } from './rule.ts';
-
-/** How far the time of a certificate may be from when it was sent. */
-const CLOCKS_APART_MAX_MS = 60_000;
 
 /** What a host says of itself: specification, 1.4.1.6, 3.6, 4.2.3, 5.3, 5.13 and 6.4.27. */
 export const hostStateRules: readonly Rule[] = [
@@ -111,7 +109,7 @@ export function isOfNow({ state, event }: Message): Verdict {
 }
 
 /** Whether the STATE has the time stamp of the will of its connection. */
-export function repeatsWill({ connection, state }: Heard): Verdict {
+function repeatsWill({ connection, state }: Heard): Verdict {
   const willed = connection?.will?.state?.timestamp;
   if (willed === undefined) return undefined;
   return (

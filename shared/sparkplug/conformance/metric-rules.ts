@@ -5,6 +5,7 @@ import type { Seen } from './protobuf-fields.ts';
 import { definitionOf, type Heard } from './replay.ts';
 import {
   births,
+  CLOCKS_APART_MAX_MS,
   commands,
   data,
   each,
@@ -16,11 +17,9 @@ import {
   type Verdict,
 } from './rule.ts';
 
-/** How far the clocks of who speaks and who listens may be apart. */
-const CLOCKS_APART_MAX_MS = 60_000;
 /** Milliseconds of 2000-01-01: what is before it counts seconds, or nothing. */
 const PLAUSIBLE_MIN_MS = 946_684_800_000;
-export const UINT32_MAX = 0xffff_ffffn;
+const UINT32_MAX = 0xffff_ffffn;
 
 const STAMPS: Partial<Record<Verb, { readonly sections: string; readonly topic?: string }>> = {
   NBIRTH: { sections: '6.4.19', topic: '4.2.1.1.2' },
@@ -222,7 +221,7 @@ export function isUint32(datatype: Seen<bigint>): Verdict {
 }
 
 /** Type 0 (Unknown) is a place for types to come, and no type of a value. */
-export function isKnownType(datatype: Seen<bigint>): boolean {
+function isKnownType(datatype: Seen<bigint>): boolean {
   return (
     typeof datatype === 'bigint' && datatype > 0n && datatypeOf(Number(datatype)) !== undefined
   );

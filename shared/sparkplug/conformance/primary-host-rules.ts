@@ -2,10 +2,7 @@ import { isEdge, subscribesOf } from './connection-rules.ts';
 import type { Act, Connection } from './connections.ts';
 import { isData } from './message.ts';
 import type { Heard, Replay } from './replay.ts';
-import { type Evidence, each, of, type Rule, type Verdict } from './rule.ts';
-
-/** How long data may have been on its way when the STATE came. */
-const TRANSIT_MAX_MS = 1000;
+import { type Evidence, each, of, type Rule, TRANSIT_MAX_MS, type Verdict } from './rule.ts';
 
 /**
  * Edge nodes that wait for a primary host application: specification, 5.4, 5.5 and 5.10. One that

@@ -3,6 +3,11 @@ import { asksForRebirth, isData, type Message, type Verb } from './message.ts';
 import type { MetricView } from './payload-view.ts';
 import type { Heard, Replay } from './replay.ts';
 
+/** How far the clocks of who speaks and who listens may be apart. */
+export const CLOCKS_APART_MAX_MS = 60_000;
+/** How long a message may have been on its way when its sender had to act on another. */
+export const TRANSIT_MAX_MS = 1000;
+
 /** What one event says for or against an assertion; `fault` says how it breaks it. */
 export interface Evidence {
   readonly event: CaptureEvent;
@@ -73,7 +78,7 @@ export function firstFault<T>(items: Iterable<T>, judge: (item: T) => Verdict): 
   return all;
 }
 
-export function* weigh(event: CaptureEvent, verdict: Verdict): Generator<Evidence> {
+function* weigh(event: CaptureEvent, verdict: Verdict): Generator<Evidence> {
   if (verdict === undefined) return;
   yield { event, fault: verdict === true ? undefined : verdict };
 }

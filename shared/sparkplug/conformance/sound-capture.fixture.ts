@@ -1,7 +1,6 @@
 import { DraftCapture, type DraftEvent, type DraftMessage, double } from './draft.fixture.ts';
 
 export const START = 1_790_000_000_000;
-export const NODE = 'plant/press';
 const STATE = 'spBv1.0/STATE/scada';
 
 /** The topic of a verb for the edge node, or its device. */
