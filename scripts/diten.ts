@@ -2,6 +2,7 @@ import { Command, CommanderError, InvalidArgumentError } from 'commander';
 import { exitCode } from '#runtime/process/program-error.ts';
 import { report } from '#runtime/process/run-program.ts';
 import { addBenchCommands } from './bench/bench-commands.ts';
+import { addDoctorCommands } from './doctor/doctor-commands.ts';
 import { addLedgerCommands } from './ledger/ledger-commands.ts';
 import { addModelCommands } from './model/model-commands.ts';
 import type { TrialOptions } from './trial/run-trial.ts';
@@ -46,6 +47,7 @@ program
 addLedgerCommands(program);
 addModelCommands(program);
 addBenchCommands(program);
+addDoctorCommands(program);
 
 function edgeCount(text: string): number {
   const edges = Number(text);

@@ -10,7 +10,7 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
   scripts: ['shared', 'runtime', 'device-agent', 'edge-node', 'scripts'],
 };
 
-const SHARED_PACKAGES = /^(?:zod|cborg|onnx-proto|@noble\/[a-z]+)(?:\/|$)/;
+const SHARED_PACKAGES = /^(?:zod|cborg|onnx-proto|sparkplug-payload|@noble\/[a-z]+)(?:\/|$)/;
 const SHARED_TEST_PACKAGES = /^(?:node:(?:test|assert|fs|path)|fast-check)(?:\/|$)/;
 
 /** Packages that stand behind a port: only the adapter's folder may know them. */
@@ -19,6 +19,7 @@ const BEHIND_A_PORT: Record<string, readonly string[]> = {
   'better-sqlite3': ['runtime/database/'],
   mqtt: ['runtime/mqtt/', 'edge-node/broker/'],
   aedes: ['runtime/mqtt/', 'edge-node/broker/'],
+  'sparkplug-payload': ['shared/sparkplug/tahu-proto.ts'],
   libp2p: ['runtime/peers/'],
   '@libp2p': ['runtime/peers/'],
   '@multiformats/multiaddr': ['runtime/peers/'],

@@ -7,10 +7,12 @@ export const channels = [
   'model',
   'round',
   'update',
+  'desired',
+  'ack',
 ] as const;
 export type Channel = (typeof channels)[number];
 
-const PREFIX = 'diten/v1';
+export const PREFIX = 'diten/v1';
 
 /** The topic of one channel of one device. */
 export function topicOf(group: string, device: string, channel: Channel): string {
