@@ -91,7 +91,7 @@ function alongLine(
 export const plainPredictors: readonly Predictor[] = [hold, linear, damped];
 
 /** What a report can name as its predictor: a plain one, or `learned:` and a model's digest. */
-export const PREDICTOR_NAME = /^(?:hold|linear|damped|learned:[0-9a-f]{64})$/;
+const PREDICTOR_NAME = /^(?:hold|linear|damped|learned:[0-9a-f]{64})$/;
 
 /** The predictor of that name; `undefined` where this version knows none. */
 export function predictorNamed(name: string): Predictor | undefined {
@@ -105,17 +105,6 @@ const COURSE_UNIT = 1 / 64;
 /** One unit for a neighbouring course, and one for the rounding of the sums. */
 const COURSE_MARGIN = 2 * COURSE_UNIT;
 const COURSE_STEPS_MAX = 1024;
-
-/**
- * The port of learned models. An adapter resamples the points as its model wants them and runs it;
- * one that is not there, or fails, gives `undefined`. The same points must give the same changes on
- * every machine up to float32 rounding: much less than a 64th of the tolerance.
- */
-export interface LearnedPredictor {
-  /** `learned:` and the model's digest in hex: device and twin run the same model or none. */
-  readonly name: string;
-  forecast(points: readonly Point[]): Promise<Forecast | undefined>;
-}
 
 /** Change from the newest point after 1, 2, 3, ... steps, in the property's unit of measure. */
 export interface Forecast {
