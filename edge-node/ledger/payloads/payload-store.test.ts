@@ -205,19 +205,22 @@ describe('fetching a payload', () => {
     assert.equal(nodes[0]!.connected().length, 2);
   });
 
-  it('refuses requests that are none, and serves nothing that was damaged', async (t) => {
-    const { nodes, stores, keys } = await cluster(t, 2);
+  it('penalises who sends requests that are none', async (t) => {
     const requests = [
       Uint8Array.of(0xff),
       encodePayloadMessage({ v: 1, digest, offset: 0, length: CHUNK_SIZE_BYTES + 1 }),
       encodePayloadMessage({ v: 1, digest, offset: -1, length: 1 }),
     ];
     for (const body of requests) {
-      await assert.rejects(nodes[0]!.request(keys[1]!, 'payload', body), {
-        code: 'request-refused',
-        reason: 'payload-malformed',
-      });
+      const { nodes, keys } = await cluster(t, 2);
+      await assert.rejects(nodes[0]!.request(keys[1]!, 'payload', body), { name: 'PeerError' });
+      assert.equal(nodes[1]!.counters()['payload-malformed'], 1);
+      assert.deepEqual(nodes[1]!.connected(), []);
     }
+  });
+
+  it('serves nothing that was damaged', async (t) => {
+    const { nodes, stores } = await cluster(t, 2);
     stores[1]!.store.put(bytes);
     const database = openPayloadDatabase(stores[1]!.file);
     database.exec('UPDATE chunks SET bytes = zeroblob(length(bytes)) WHERE number = 0');

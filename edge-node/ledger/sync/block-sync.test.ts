@@ -208,16 +208,19 @@ describe('block sync, from peers that are at fault', () => {
     });
   }
 
-  it('refuses requests that are none', async (t) => {
+  it('penalises who sends requests that are none, and has nothing beyond its head', async (t) => {
     const chain = grown(2);
+    for (const body of [Uint8Array.of(0xff), encodeSyncMessage({ v: 1, from: 0 })]) {
+      const { network, join } = start(t, chain, [2]).syncs[0]!;
+      const peer = join(1);
+      await until(() => peer.connected().length === 1);
+      await assert.rejects(peer.request(network.self, 'blocks', body), { name: 'PeerError' });
+      assert.equal(network.counters()['sync-malformed'], 1);
+      assert.deepEqual(network.connected(), []);
+    }
     const { syncs } = start(t, chain, [2]);
     const peer = syncs[0]!.join(1);
     await until(() => peer.connected().length === 1);
-    for (const body of [Uint8Array.of(0xff), encodeSyncMessage({ v: 1, from: 0 })]) {
-      await assert.rejects(peer.request(syncs[0]!.network.self, 'blocks', body), {
-        reason: 'sync-malformed',
-      });
-    }
     const beyond = encodeSyncMessage({ v: 1, from: 2 ** 40 });
     const none = await peer.request(syncs[0]!.network.self, 'blocks', beyond);
     assert.deepEqual(none, encodeSyncMessage({ v: 1, blocks: [] }));
