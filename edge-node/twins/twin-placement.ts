@@ -2,6 +2,7 @@ import type { Clock } from '#runtime/clock/clock.ts';
 import type { Events } from '#runtime/observe/events.ts';
 import { readState } from '#shared/ledger/contract/state.ts';
 import { type LearningLedger, record } from '../federation/learning-ledger.ts';
+import { deviceOf } from './thing-facts.ts';
 import type { TwinStore } from './twin-store.ts';
 
 const TICK_MS = 500;
@@ -36,7 +37,9 @@ export class TwinPlacement implements Disposable {
 
   #tick(): void {
     const { twins, clock } = this.#options;
-    for (const { device, online } of twins.all()) {
+    for (const thing of twins.all()) {
+      const device = deviceOf(thing);
+      const { online } = thing.presence;
       if (online && !this.isHere(device) && !this.#placing.has(device)) this.#place(device);
     }
     this.#cancelTick = clock.after(TICK_MS, () => this.#tick());
