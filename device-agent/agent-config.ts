@@ -1,5 +1,7 @@
 import { z } from 'zod';
+import { isSparkplugId } from '#shared/sparkplug/topic.ts';
 import { nameSchema, propertySchema } from '#shared/wire/names.ts';
+import { actuatorsSchema } from './control/actuator-config.ts';
 import { sensorSchema } from './sensors/sensor-config.ts';
 
 /** The configuration of one device agent. */
@@ -16,6 +18,19 @@ export const agentConfigSchema = z.strictObject({
     url: z.url({ protocol: /^mqtt$/, error: 'expected mqtt://host:port' }),
     keepaliveSeconds: z.int().min(1).max(300).default(10),
   }),
+  /** What the sensors measure, live, for SCADA tools and the host application. */
+  sparkplug: z
+    .strictObject({
+      enabled: z.boolean().default(true),
+      /** The broker for it; where left out, the one above. */
+      url: z.url({ protocol: /^mqtt$/, error: 'expected mqtt://host:port' }).optional(),
+      /** The host application that has to be online before anything is shown. */
+      primaryHost: z
+        .string()
+        .refine(isSparkplugId, 'expected 1 to 256 characters, none of + # /')
+        .optional(),
+    })
+    .prefault({}),
   outbox: z
     .strictObject({
       /** Beyond so many unacknowledged samples the oldest are dropped, and counted. */
@@ -39,5 +54,6 @@ export const agentConfigSchema = z.strictObject({
     })
     .prefault({}),
   sensors: z.array(sensorSchema).min(1),
+  actuators: actuatorsSchema,
 });
 export type AgentConfig = z.infer<typeof agentConfigSchema>;

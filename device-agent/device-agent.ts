@@ -5,17 +5,23 @@ import { connectMqtt } from '#runtime/mqtt/mqtt-js-client.ts';
 import type { MqttWill } from '#runtime/mqtt/mqtt-session.ts';
 import type { Log } from '#runtime/observe/log.ts';
 import { configurationError } from '#runtime/process/program-error.ts';
+import type { JsonValue } from '#shared/twin/document/json.ts';
 import { plainTelemetryCodec } from '#shared/wire/telemetry.ts';
 import { topicOf } from '#shared/wire/topics.ts';
 import type { AgentConfig } from './agent-config.ts';
+import type { Actuator } from './control/actuator.ts';
+import { createActuators } from './control/actuator-config.ts';
+import { CommandListener } from './control/command-listener.ts';
+import { DesiredState } from './control/desired-state.ts';
 import { Forecaster } from './learning/forecaster.ts';
 import { Learner } from './learning/learner.ts';
 import { type NewSample, type Outbox, openOutbox } from './outbox/outbox.ts';
 import { Publisher } from './outbox/publisher.ts';
-import { presenceBytes, watchPresence } from './presence.ts';
+import { type PresenceFacts, presenceBytes, watchPresence } from './presence.ts';
 import { startSampler } from './sensors/sampler.ts';
 import type { Reading, Sensor } from './sensors/sensor.ts';
 import { createSensors } from './sensors/sensor-config.ts';
+import { startSparkplug } from './sparkplug/start-sparkplug.ts';
 import { openCheckpointStore } from './training/checkpoint-store.ts';
 import { createTemperatureLimit } from './training/temperature-limit.ts';
 import { startTrainer, type TrainingBudget } from './training/trainer.ts';
@@ -39,15 +45,11 @@ export async function startDeviceAgent(
     openOutbox({ file: folder.file('outbox.sqlite'), nowMs: clock.nowMs(), ...config.outbox }),
   );
   const sensors = await createSensors(config.sensors, outbox);
+  const { actuators } = parts.use(await createActuators(config.actuators, log));
   const { id: device, group } = config;
   requireThermometer(config, sensors);
   const presence = { epoch: outbox.epoch, properties: sensors.flatMap((each) => each.properties) };
-  const will: MqttWill = {
-    topic: topicOf(group, device, 'presence'),
-    payload: presenceBytes('offline', presence),
-    qos: 1,
-    retain: true,
-  };
+  const will = presenceWill(config, presence);
   const mqtt = parts.use(
     connectMqtt({
       url: config.mqtt.url,
@@ -62,6 +64,7 @@ export async function startDeviceAgent(
   const publisher = parts.use(
     await Publisher.start({ outbox, mqtt, codec: plainTelemetryCodec, group, device, clock, log }),
   );
+  await startControl(config, { mqtt, outbox, actuators, log });
   watchPresence({ mqtt, group, device, presence, clock, log, fail });
 
   const checkpoints = parts.use(openCheckpointStore(folder.file('checkpoints.sqlite')));
@@ -69,6 +72,7 @@ export async function startDeviceAgent(
   const forecaster = new Forecaster({ outbox, trainer, log, onScores: () => publisher.notify() });
   const learning = { outbox, trainer, checkpoints, forecaster };
   parts.use(await Learner.start({ mqtt, group, device, ...learning, clock, log }));
+  const sparkplug = startSparkplug(config, { ...presence, folder, clock, log });
   const sampler = startSampler({
     sensors,
     clock,
@@ -77,12 +81,31 @@ export async function startDeviceAgent(
       outbox.append(readings.flatMap(samplesOf));
       publisher.notify();
       forecaster.observe(readings);
+      sparkplug?.observe(readings);
     },
   });
   parts.defer(() => handOver(mqtt, { publisher, will, log }));
   parts.defer(() => forecaster.idle());
+  parts.use(sparkplug);
   parts.use(sampler);
   return parts.move();
+}
+
+function presenceWill({ id, group }: AgentConfig, presence: PresenceFacts): MqttWill {
+  const payload = presenceBytes('offline', presence);
+  return { topic: topicOf(group, id, 'presence'), payload, qos: 1, retain: true };
+}
+
+async function startControl(
+  { id: device, group }: AgentConfig,
+  { mqtt, outbox, actuators, log }: ControlParts,
+): Promise<void> {
+  await DesiredState.start({ mqtt, group, device, actuators, log });
+  const handlers = {
+    ping: async (payload: JsonValue) => ({ status: 200, payload }),
+    outbox: async () => ({ status: 200, payload: { epoch: outbox.epoch, ...outbox.counts() } }),
+  };
+  await CommandListener.start({ mqtt, group, device, handlers, log });
 }
 
 function samplesOf({ timeMs, values }: Reading): NewSample[] {
@@ -105,6 +128,13 @@ function trainingBudget({ training }: AgentConfig, outbox: Outbox): TrainingBudg
   const { property, celsiusMax } = temperature;
   const readCelsius = () => outbox.newestOf(property, 1)[0]?.value ?? undefined;
   return { cpuShare, mayTrain: createTemperatureLimit({ readCelsius, celsiusMax }) };
+}
+
+interface ControlParts {
+  readonly mqtt: MqttClient;
+  readonly outbox: Outbox;
+  readonly actuators: readonly Actuator[];
+  readonly log: Log;
 }
 
 interface Farewell {

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { feedbackRulesSchema } from '#shared/feedback/feedback-rule.ts';
 import { nameSchema, propertySchema } from '#shared/wire/names.ts';
 
 const listenerSchema = (port: number) =>
@@ -80,9 +81,24 @@ export const edgeConfigSchema = z.strictObject({
     })
     .prefault({}),
   http: listenerSchema(8080),
+  /** The host application. */
+  sparkplug: z
+    .strictObject({
+      enabled: z.boolean().default(true),
+      /** Its id, its own among all host applications; the node's where left out. */
+      host: nameSchema.optional(),
+      /** The broker it watches; the node's own where left out. */
+      url: z.url({ protocol: /^mqtt$/, error: 'expected mqtt://host:port' }).optional(),
+      /** Lets anybody on this machine read Sparkplug's messages: SCADA tools, `diten doctor`. */
+      observers: z.boolean().default(true),
+      nodesMax: z.int().min(1).max(10_000).default(1000),
+    })
+    .prefault({}),
   twins: z.strictObject({ max: z.int().min(1).default(10_000) }).prefault({}),
   ledger: ledgerSchema,
   /** The learning task; none where left out. */
   learning: learningSchema.optional(),
+  /** On a condition of a twin, what is desired of it or of another. */
+  feedback: feedbackRulesSchema.default([]),
 });
 export type EdgeConfig = z.infer<typeof edgeConfigSchema>;

@@ -6,11 +6,15 @@ import type { Log } from '#runtime/observe/log.ts';
 import { plainTelemetryCodec } from '#shared/wire/telemetry.ts';
 import { createApi } from './api/api.ts';
 import { nodeStatus } from './api/status.ts';
-import { deviceAccessRules } from './broker/access-rules.ts';
 import { startBroker } from './broker/broker.ts';
+import { groupAccessRules } from './broker/sparkplug-rules.ts';
 import type { EdgeConfig } from './edge-config.ts';
 import { startLearning } from './federation/start-learning.ts';
 import { barredBy, isBarred, startLedger } from './ledger/start-ledger.ts';
+import { sparkplugAccess, startSparkplugHost } from './sparkplug/start-sparkplug.ts';
+import { CommandSender } from './twins/control/command-sender.ts';
+import { DesiredPublisher } from './twins/control/desired-publisher.ts';
+import { FeedbackHost } from './twins/feedback-host.ts';
 import { TwinHost } from './twins/twin-host.ts';
 import { TwinPlacement } from './twins/twin-placement.ts';
 import { TwinStore } from './twins/twin-store.ts';
@@ -26,11 +30,15 @@ export async function startEdgeNode(config: EdgeConfig, log: Log): Promise<Async
   const { group } = config;
   await using parts = new AsyncDisposableStack();
   const folder = parts.use(openDataFolder(config.data));
-  const twins = parts.use(new TwinStore(folder.file('twins.sqlite')));
+  const twins = parts.use(
+    new TwinStore(folder.file('twins.sqlite'), { group, nowMs: clock.nowMs() }),
+  );
   const { ledger, payloads, network, member } = parts.use(
     await startLedger({ config, folder, clock, events, log }),
   );
-  const access = deviceAccessRules(group, (device) => isBarred(ledger.state, device));
+  const sparkplugRoles = sparkplugAccess(config);
+  const barred = (device: string) => isBarred(ledger.state, device);
+  const access = groupAccessRules({ group, isBarred: barred, sparkplug: sparkplugRoles });
   const broker = parts.use(await startBroker({ ...config.mqtt, access, events }));
   const mqtt = broker.localClient();
   ledger.onCommit(({ writes }) => {
@@ -39,6 +47,9 @@ export async function startEdgeNode(config: EdgeConfig, log: Log): Promise<Async
   const codec = plainTelemetryCodec;
   const twinsMax = config.twins.max;
   await TwinHost.start({ store: twins, mqtt, codec, group, twinsMax, clock, events });
+  parts.use(await DesiredPublisher.start({ store: twins, mqtt, group, clock, events }));
+  parts.use(new FeedbackHost({ store: twins, rules: config.feedback, clock, events }));
+  const commands = parts.use(await CommandSender.start({ mqtt, group, clock, events }));
   const placement = parts.use(new TwinPlacement({ ledger: member, twins, clock, events }));
   const learning = parts.use(
     await startLearning({
@@ -46,8 +57,10 @@ export async function startEdgeNode(config: EdgeConfig, log: Log): Promise<Async
     }),
   );
   const sources = { config, startedMs, clock, twins, learning, ledger, network, events };
-  const status = () => nodeStatus(sources);
-  const api = createApi({ twins, ledger, group, clock, events, status });
+  const host = { access: sparkplugRoles, mqttPort: broker.port, clock, events, log };
+  const sparkplug = parts.use(startSparkplugHost(config, host));
+  const status = () => ({ ...nodeStatus(sources), sparkplug: sparkplug?.status() ?? null });
+  const api = createApi({ twins, ledger, commands, group, twinsMax, clock, events, status });
   const http = parts.use(await serveHttp(api.fetch, config.http));
   log.info({ api: http.url, mqttPort: broker.port, peers: network.addresses }, 'edge node is up');
   return parts.move();

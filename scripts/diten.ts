@@ -6,6 +6,7 @@ import { addDoctorCommands } from './doctor/doctor-commands.ts';
 import { addLedgerCommands } from './ledger/ledger-commands.ts';
 import { addModelCommands } from './model/model-commands.ts';
 import type { TrialOptions } from './trial/run-trial.ts';
+import { addTwinCommands } from './twin/twin-commands.ts';
 
 // Each command loads its own part when it runs: a device agent must not pay for the edge node.
 const program = new Command('diten')
@@ -48,6 +49,7 @@ addLedgerCommands(program);
 addModelCommands(program);
 addBenchCommands(program);
 addDoctorCommands(program);
+addTwinCommands(program);
 
 function edgeCount(text: string): number {
   const edges = Number(text);

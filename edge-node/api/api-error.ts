@@ -1,5 +1,5 @@
-import type { Context } from 'hono';
 import type { ContentfulStatusCode } from 'hono/utils/http-status';
+import type { ThingRejection } from '#shared/twin/document/thing-step.ts';
 
 /** An error as Eclipse Ditto's HTTP API shows it. */
 export interface ApiError {
@@ -8,6 +8,17 @@ export interface ApiError {
   readonly message: string;
   /** The mend. */
   readonly description: string;
+}
+
+/** Thrown by whatever answers a request, and answered as it says. */
+export class ApiFailure extends Error {
+  override readonly name = 'ApiFailure';
+  readonly answer: ApiError;
+
+  constructor(answer: ApiError) {
+    super(answer.message);
+    this.answer = answer;
+  }
 }
 
 export const apiErrors = {
@@ -29,11 +40,83 @@ export const apiErrors = {
     message: `There is no thing ${thingId} here.`,
     description: 'GET /api/2/things lists the things this node hosts.',
   }),
+  partNotFound: (keys: readonly string[]): ApiError => ({
+    status: 404,
+    error: `things:${partName(keys)}.notfound`,
+    message: `The thing has nothing at /${keys.join('/')}.`,
+    description: 'Read the whole thing to see what it has, or put something there.',
+  }),
+  revisionNotFound: (thingId: string, when: string): ApiError => ({
+    status: 404,
+    error: 'things:thing.history.notfound',
+    message: `Nothing is kept of ${thingId} at ${when}.`,
+    description: 'Ask for a revision it had, or for a time after the oldest one that is kept.',
+  }),
+  thingIdInvalid: (group: string): ApiError => ({
+    status: 400,
+    error: 'things:id.invalid',
+    message: 'This is no id of a thing of this node.',
+    description: `Use ${group}:NAME, the name with 1 to 64 of a-z, 0-9 and -.`,
+  }),
+  tooManyThings: (twinsMax: number): ApiError => ({
+    status: 507,
+    error: 'things:toomany',
+    message: `This node holds ${twinsMax} things, and no more.`,
+    description: 'Raise twins.max in its configuration.',
+  }),
+  idsRequired: (listedMax: number): ApiError => ({
+    status: 400,
+    error: 'things:ids.required',
+    message: `There are more than ${listedMax} things, too many for one answer.`,
+    description: `Name up to ${listedMax} with ids=, or page through /api/2/search/things.`,
+  }),
+  queryInvalid: (name: string, reason: string): ApiError => ({
+    status: 400,
+    error: `api:${name}.invalid`,
+    message: `The parameter ${name} is not valid: ${reason}.`,
+    description: 'Correct it, and encode it for URLs where it has other signs than letters.',
+  }),
+  rqlInvalid: (reason: string): ApiError => ({
+    status: 400,
+    error: 'rql.expression.invalid',
+    message: `The query is not valid: ${reason}.`,
+    description: 'Write RQL, for instance eq(attributes/room,"5.31").',
+  }),
+  headerInvalid: (name: string): ApiError => ({
+    status: 400,
+    error: 'api:header.invalid',
+    message: `The header ${name} is not valid.`,
+    description: 'Give "rev:N", with the quotes, or *; for Last-Event-ID the id of an event.',
+  }),
+  pathInvalid: (reason: string): ApiError => ({
+    status: 400,
+    error: 'json:pointer.invalid',
+    message: `The path is not valid: ${reason}.`,
+    description: 'Part it by single slashes, and encode other signs than letters.',
+  }),
+  urlTooLong: (lengthMax: number): ApiError => ({
+    status: 414,
+    error: 'api:uri.toolong',
+    message: 'The URL is too long.',
+    description: `Use at most ${lengthMax} characters.`,
+  }),
+  sourceForeign: (source: string): ApiError => ({
+    status: 403,
+    error: 'api:source.foreign',
+    message: `Requests by way of ${source.slice(0, 100)} are not answered.`,
+    description: 'Use a loopback address, and pages of this node itself.',
+  }),
+  preconditionFailed: (reason: string): ApiError => ({
+    status: 412,
+    error: 'things:precondition.failed',
+    message: `The precondition does not hold: ${reason}.`,
+    description: 'Read the thing again, and decide by what it is now.',
+  }),
   bodyInvalid: (reason: string): ApiError => ({
     status: 400,
     error: 'json:invalid',
     message: `The body is not valid: ${reason}.`,
-    description: 'Send a JSON object.',
+    description: 'Send JSON as the path takes it.',
   }),
   bodyTooLarge: (sizeBytesMax: number): ApiError => ({
     status: 413,
@@ -41,11 +124,41 @@ export const apiErrors = {
     message: 'The body is too large.',
     description: `Send at most ${sizeBytesMax} bytes.`,
   }),
-  mediaTypeUnsupported: (mediaType: string): ApiError => ({
+  mediaTypeUnsupported: (wanted: string): ApiError => ({
     status: 415,
     error: 'api:mediatype.unsupported',
     message: 'The body has the wrong media type.',
-    description: `Send it as ${mediaType}.`,
+    description: `Send it as ${wanted}.`,
+  }),
+  seriesTooLong: (reason: string): ApiError => ({
+    status: 400,
+    error: 'things:timeseries.toolong',
+    message: `The series is too long: ${reason}.`,
+    description: 'Ask for a shorter range, or for longer steps.',
+  }),
+  tooManyStreams: (streamsMax: number): ApiError => ({
+    status: 503,
+    error: 'api:streams.toomany',
+    message: `${streamsMax} clients watch this node already.`,
+    description: 'End one of them, or ask from time to time instead.',
+  }),
+  messageTimeout: (thingId: string): ApiError => ({
+    status: 408,
+    error: 'messages:timeout',
+    message: `${thingId} did not reply in time.`,
+    description: 'See whether the device is online, or give it more time with timeout=.',
+  }),
+  tooManyMessages: (reason: string): ApiError => ({
+    status: 429,
+    error: 'messages:toomany',
+    message: `The message was not sent: ${reason}.`,
+    description: 'Send it again later.',
+  }),
+  notKept: (): ApiError => ({
+    status: 503,
+    error: 'api:storage.failed',
+    message: 'The change was not made: the node cannot write to its disk.',
+    description: "See the node's log, make room on its disk, and send it again.",
   }),
   internal: (): ApiError => ({
     status: 500,
@@ -55,7 +168,61 @@ export const apiErrors = {
   }),
 };
 
-/** The error as an answer, under its own status. */
-export function answerError(context: Context, error: ApiError): Response {
-  return context.json(error, error.status);
+export function toResponse(error: ApiError): Response {
+  return Response.json(error, { status: error.status });
+}
+
+/** The answer to an edit that was refused, of what stands at a path of a thing. */
+export function rejectionToError(
+  { code, message }: ThingRejection,
+  { thingId, keys }: { thingId: string; keys: readonly string[] } = { thingId: '', keys: [] },
+): ApiError {
+  switch (code) {
+    case 'thing-not-found':
+      return apiErrors.thingNotFound(thingId);
+    case 'path-not-found':
+      return apiErrors.partNotFound(keys);
+    case 'precondition-failed':
+      return apiErrors.preconditionFailed(message);
+    case 'pointer-invalid':
+      return apiErrors.pathInvalid(message);
+    case 'override-needs-revision':
+      return {
+        status: 428,
+        error: 'things:override.needsrevision',
+        message: `The edit was refused: ${message}.`,
+        description: 'Send If-Match with the ETag of the thing you read.',
+      };
+    case 'json-too-large':
+    case 'json-too-many-values':
+    case 'too-many-properties':
+      return {
+        status: 413,
+        error: 'things:thing.toolarge',
+        message: `The edit was refused: ${message}.`,
+        description: 'Keep the thing smaller; what is large belongs elsewhere, with a link to it.',
+      };
+    case 'thing-invalid':
+      return {
+        status: 400,
+        error: 'things:thing.invalid',
+        message: `The edit was refused: ${message}.`,
+        description: 'See what a thing of Eclipse Ditto may hold.',
+      };
+    case 'json-invalid':
+    case 'json-key-refused':
+    case 'json-too-deep':
+    case 'patch-regex-refused':
+      return apiErrors.bodyInvalid(message);
+  }
+}
+
+/** What Ditto calls the part of a thing at a path. */
+function partName([part = 'thing', feature, kind, ...rest]: readonly string[]): string {
+  if (part !== 'features')
+    return part === 'attributes' && feature !== undefined ? 'attribute' : part;
+  if (feature === undefined) return 'features';
+  if (kind === undefined) return 'feature';
+  if (rest.length === 0) return kind;
+  return kind === 'desiredProperties' ? 'desiredProperty' : 'property';
 }

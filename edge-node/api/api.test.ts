@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { mkdtempSync, rmSync } from 'node:fs';
+import { get } from 'node:http';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -8,6 +9,7 @@ import { createManualClock } from '#runtime/clock/manual-clock.ts';
 import { type HttpServer, serveHttp } from '#runtime/http/serve-http.ts';
 import { createEvents } from '#runtime/observe/events.ts';
 import { silentLog } from '#runtime/observe/log.ts';
+import { fail } from '#shared/basics/result.ts';
 import { anomalyScoreProperty, type Sample } from '#shared/twin/sample.ts';
 import { Cluster } from '../ledger/ledger-cluster.fixture.ts';
 import { TwinStore } from '../twins/twin-store.ts';
@@ -20,7 +22,7 @@ let twins: TwinStore;
 let server: HttpServer;
 
 before(async () => {
-  twins = new TwinStore(join(folder, 'twins.sqlite'));
+  twins = new TwinStore(join(folder, 'twins.sqlite'), { group: 'lab', nowMs: 0 });
   const samples: Sample[] = [
     { property: 'environment/temperature', value: 27.5, timeMs: 8000 },
     { property: 'environment/humidity', value: null, timeMs: 8000 },
@@ -30,10 +32,13 @@ before(async () => {
   twins.commit([{ device: 'mote-1', message }], 9000);
   const units = { 'environment/temperature': 'Cel' };
   twins.change('mote-1', { kind: 'presence', online: true, units, nowMs: 9000 });
+  const commands = { send: () => fail('too-many-commands', 'no device in this test') };
   const app = createApi({
     twins,
     ledger: cluster.start(0).ledger,
+    commands,
     group: 'lab',
+    twinsMax: 4,
     clock,
     events: createEvents(silentLog, clock),
     status: () => ({ node: 'edge-1' }),
@@ -81,6 +86,7 @@ describe('HTTP API', () => {
         forecast: { properties: { 'anomaly-score': 0.25 } },
       },
       _revision: 2,
+      _created: '1970-01-01T00:00:09.000Z',
       _modified: '1970-01-01T00:00:09.000Z',
       _metadata: {
         features: {
@@ -141,7 +147,7 @@ describe('HTTP API', () => {
       '/api/2/things/lab:mote-1/attributes',
       put('[1]'),
       400,
-      'json:invalid',
+      'things:thing.invalid',
     ],
     [
       'a body nested without end',
@@ -160,7 +166,7 @@ describe('HTTP API', () => {
     [
       'a body too large',
       '/api/2/things/lab:mote-1/attributes',
-      put(`{"a":"${'x'.repeat(70_000)}"}`),
+      put(`{"a":"${'x'.repeat(300_000)}"}`),
       413,
       'api:body.toolarge',
     ],
@@ -181,6 +187,25 @@ describe('HTTP API', () => {
       assert.ok(typeof body.message === 'string' && typeof body.description === 'string');
     });
   }
+
+  it('answers nobody who comes by way of a foreign page or name', async () => {
+    const origin = { headers: { Origin: 'http://elsewhere.example' }, method: 'POST' };
+    const message = await call('/api/2/things/lab:mote-1/inbox/messages/open', origin);
+    assert.deepEqual(
+      [message.status, (message.body as { error: string }).error],
+      [403, 'api:source.foreign'],
+    );
+    const own = await call('/status', { headers: { Origin: server.url } });
+    assert.equal(own.status, 200);
+    const status = await new Promise((resolve, reject) => {
+      const headers = { Host: 'elsewhere.example' };
+      get(`${server.url}/status`, { headers }, (response) => resolve(response.statusCode)).on(
+        'error',
+        reject,
+      );
+    });
+    assert.equal(status, 403);
+  });
 
   it('says when its port is taken', async () => {
     const other = createServer().listen(0, '127.0.0.1');

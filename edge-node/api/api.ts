@@ -1,21 +1,24 @@
 import { Hono } from 'hono';
-import { bodyLimit } from 'hono/body-limit';
 import type { Clock } from '#runtime/clock/clock.ts';
 import type { Events } from '#runtime/observe/events.ts';
 import type { LedgerNode } from '../ledger/ledger-node.ts';
+import type { CommandSender } from '../twins/control/command-sender.ts';
 import type { TwinStore } from '../twins/twin-store.ts';
-import { answerError, apiErrors } from './api-error.ts';
+import { ApiFailure, apiErrors, toResponse } from './api-error.ts';
 import { createLedgerRoutes } from './ledger-routes.ts';
-import { twinToThing } from './thing.ts';
+import { addSearchRoutes, SEARCH_PATH } from './search-routes.ts';
+import { addThingRoutes } from './thing-routes.ts';
 
-const BODY_SIZE_BYTES_MAX = 64 * 1024;
-/** Far from where writing JSON runs out of stack, wherever it is written from. */
-const BODY_DEPTH_MAX = 64;
+const URL_LENGTH_MAX = 8192;
 
 export interface ApiOptions {
   readonly twins: TwinStore;
-  readonly ledger: LedgerNode;
+  /** Without one there is nothing under `/api/ledger`. */
+  readonly ledger?: LedgerNode;
+  readonly commands: Pick<CommandSender, 'send'>;
   readonly group: string;
+  /** Further things are not made. */
+  readonly twinsMax: number;
   readonly clock: Clock;
   readonly events: Events;
   /** What `/status` shows. */
@@ -24,96 +27,57 @@ export interface ApiOptions {
 
 /** The HTTP API: things in Eclipse Ditto's dialect, the node's state, a way to the ledger. */
 export function createApi(options: ApiOptions): Hono {
-  const { events, status } = options;
+  const { events, status, twins, ledger, clock } = options;
   const app = new Hono();
+  app.use(async (context, next) => {
+    if (context.req.url.length > URL_LENGTH_MAX) {
+      throw new ApiFailure(apiErrors.urlTooLong(URL_LENGTH_MAX));
+    }
+    const foreign = foreignSource(context.req.raw);
+    if (foreign !== undefined) throw new ApiFailure(apiErrors.sourceForeign(foreign));
+    await next();
+  });
   app.get('/status', (context) => context.json(status()));
-  app.route('/api/2/things', createThingRoutes(options));
-  app.route('/api/ledger', createLedgerRoutes(options));
+  addSearchRoutes(app, twins);
+  addThingRoutes(app, options);
+  if (ledger !== undefined) app.route('/api/ledger', createLedgerRoutes({ ledger, clock }));
 
   const allowed: [RegExp, string][] = [
     [/^\/status$/, 'GET, HEAD'],
-    [/^\/api\/2\/things(\/[^/]+)?$/, 'GET, HEAD'],
-    [/^\/api\/2\/things\/[^/]+\/attributes$/, 'GET, HEAD, PUT'],
+    [new RegExp(`^${SEARCH_PATH}(/count)?$`), 'GET, HEAD'],
     [/^\/api\/ledger\/signers\/[^/]+$/, 'GET, HEAD'],
     [/^\/api\/ledger\/transactions$/, 'POST'],
   ];
   app.notFound((context) => {
     const { path, method } = context.req;
     const methods = allowed.find(([pattern]) => pattern.test(path))?.[1];
-    if (methods === undefined) return answerError(context, apiErrors.notFound(path));
-    context.header('Allow', methods);
-    return answerError(context, apiErrors.methodNotAllowed(method, path));
+    if (methods === undefined) return toResponse(apiErrors.notFound(path));
+    const refusal = toResponse(apiErrors.methodNotAllowed(method, path));
+    refusal.headers.set('Allow', methods);
+    return refusal;
   });
   app.onError((error, context) => {
+    if (error instanceof ApiFailure) return toResponse(error.answer);
     events.record('error', 'api-failed', { path: context.req.path, reason: error.message });
-    return answerError(context, apiErrors.internal());
+    const { code } = error as { code?: unknown };
+    const isStorage = typeof code === 'string' && code.startsWith('SQLITE_');
+    return toResponse(isStorage ? apiErrors.notKept() : apiErrors.internal());
   });
   return app;
 }
 
-function createThingRoutes({ twins, group, clock }: ApiOptions): Hono {
-  const app = new Hono();
-  const twinOf = (thingId: string) => {
-    const [namespace, device = '', ...rest] = thingId.split(':');
-    return namespace === group && rest.length === 0 ? twins.get(device) : undefined;
-  };
-
-  app.get('/', (context) => {
-    const nowMs = clock.nowMs();
-    return context.json(twins.all().map((twin) => twinToThing(twin, group, nowMs)));
-  });
-
-  app.get('/:thingId', (context) => {
-    const thingId = context.req.param('thingId');
-    const twin = twinOf(thingId);
-    if (twin === undefined) return answerError(context, apiErrors.thingNotFound(thingId));
-    context.header('ETag', `"rev:${twin.revision}"`);
-    return context.json(twinToThing(twin, group, clock.nowMs()));
-  });
-
-  app.get('/:thingId/attributes', (context) => {
-    const thingId = context.req.param('thingId');
-    const twin = twinOf(thingId);
-    if (twin === undefined) return answerError(context, apiErrors.thingNotFound(thingId));
-    return context.json(twin.attributes);
-  });
-
-  const limit = bodyLimit({
-    maxSize: BODY_SIZE_BYTES_MAX,
-    onError: (context) => answerError(context, apiErrors.bodyTooLarge(BODY_SIZE_BYTES_MAX)),
-  });
-  app.put('/:thingId/attributes', limit, async (context) => {
-    const thingId = context.req.param('thingId');
-    const twin = twinOf(thingId);
-    if (twin === undefined) return answerError(context, apiErrors.thingNotFound(thingId));
-    if (!/^application\/json\b/i.test(context.req.header('content-type') ?? '')) {
-      return answerError(context, apiErrors.mediaTypeUnsupported('application/json'));
-    }
-    const attributes = parseObject(await context.req.text());
-    if (typeof attributes === 'string') {
-      return answerError(context, apiErrors.bodyInvalid(attributes));
-    }
-    twins.change(twin.device, { kind: 'attributes', attributes, nowMs: clock.nowMs() });
-    return context.body(null, 204);
-  });
-  return app;
+/**
+ * Where a request comes from a web page of another site, through the browser of somebody on this
+ * machine: by its `Origin`, or by a name that was made to lead here (DNS rebinding).
+ */
+function foreignSource(request: Request): string | undefined {
+  const { hostname, host } = new URL(request.url);
+  if (!isLoopbackName(hostname)) return hostname;
+  const origin = request.headers.get('Origin');
+  if (origin === null || (URL.canParse(origin) && new URL(origin).host === host)) return undefined;
+  return origin;
 }
 
-/** The object a text holds, or why it holds none. */
-function parseObject(text: string): Record<string, unknown> | string {
-  let value: unknown;
-  try {
-    value = JSON.parse(text);
-  } catch (error) {
-    return (error as Error).message;
-  }
-  const isObject = typeof value === 'object' && value !== null && !Array.isArray(value);
-  if (!isObject) return 'it is not an object';
-  if (isDeeper(value, BODY_DEPTH_MAX)) return `it is nested more than ${BODY_DEPTH_MAX} deep`;
-  return value as Record<string, unknown>;
-}
-
-function isDeeper(value: unknown, depthMax: number): boolean {
-  if (typeof value !== 'object' || value === null) return false;
-  return depthMax === 0 || Object.values(value).some((each) => isDeeper(each, depthMax - 1));
+function isLoopbackName(hostname: string): boolean {
+  return ['localhost', '[::1]'].includes(hostname) || /^127(?:\.\d+){3}$/.test(hostname);
 }

@@ -6,7 +6,7 @@ import { digestSchema } from '#shared/identity/digest.ts';
 import { TRANSACTION_SIZE_BYTES_MAX } from '#shared/ledger/log-entry.ts';
 import { decodeTransaction } from '#shared/ledger/transaction.ts';
 import type { LedgerNode } from '../ledger/ledger-node.ts';
-import { type ApiError, answerError, apiErrors } from './api-error.ts';
+import { type ApiError, apiErrors, toResponse } from './api-error.ts';
 
 export interface LedgerRoutesOptions {
   readonly ledger: LedgerNode;
@@ -32,7 +32,7 @@ export function createLedgerRoutes({ ledger, clock, waitMs = WAIT_MS }: LedgerRo
   const app = new Hono();
   app.get('/signers/:keyId', (context) => {
     const keyId = digestSchema.safeParse(context.req.param('keyId'));
-    if (!keyId.success) return answerError(context, apiErrors.notFound(context.req.path));
+    if (!keyId.success) return toResponse(apiErrors.notFound(context.req.path));
     const { chainId, head } = ledger.store.chain;
     const nextSequence = ledger.mempool.nextSequence(keyId.data);
     return context.json({ chainId, height: head.height, nextSequence });
@@ -40,21 +40,19 @@ export function createLedgerRoutes({ ledger, clock, waitMs = WAIT_MS }: LedgerRo
 
   const limit = bodyLimit({
     maxSize: TRANSACTION_SIZE_BYTES_MAX,
-    onError: (context) => answerError(context, apiErrors.bodyTooLarge(TRANSACTION_SIZE_BYTES_MAX)),
+    onError: () => toResponse(apiErrors.bodyTooLarge(TRANSACTION_SIZE_BYTES_MAX)),
   });
   app.post('/transactions', limit, async (context) => {
     if (context.req.header('content-type') !== MEDIA_TYPE) {
-      return answerError(context, apiErrors.mediaTypeUnsupported(MEDIA_TYPE));
+      return toResponse(apiErrors.mediaTypeUnsupported(MEDIA_TYPE));
     }
     const decoded = decodeTransaction(new Uint8Array(await context.req.arrayBuffer()));
-    if (!decoded.ok) return answerError(context, refusal(decoded.error));
+    if (!decoded.ok) return toResponse(refusal(decoded.error));
     const submitted = ledger.submitEncoded(decoded.value);
     const settled = await Promise.race([submitted, pause(clock, waitMs)]);
     const { digest } = decoded.value;
     if (settled === undefined) return context.json({ digest, outcome: 'pending' }, 202);
-    return settled.ok
-      ? context.json({ ...settled.value })
-      : answerError(context, refusal(settled.error));
+    return settled.ok ? context.json({ ...settled.value }) : toResponse(refusal(settled.error));
   });
   return app;
 }

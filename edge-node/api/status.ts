@@ -5,8 +5,9 @@ import type { EdgeConfig } from '../edge-config.ts';
 import type { Learning } from '../federation/start-learning.ts';
 import type { RoundSummary } from '../federation/version-log.ts';
 import type { LedgerNode } from '../ledger/ledger-node.ts';
+import { deviceOf } from '../twins/thing-facts.ts';
 import type { TwinStore } from '../twins/twin-store.ts';
-import { twinToThing } from './thing.ts';
+import { thingAge } from './thing.ts';
 
 /** What the edge node answers at `/status`. */
 export interface NodeStatus {
@@ -72,15 +73,10 @@ export function nodeStatus(sources: StatusSources): NodeStatus {
     node: config.id,
     group: config.group,
     uptimeSeconds: Math.floor((clock.monotonicMs() - startedMs) / 1000),
-    devices: twins.all().map((twin) => {
-      const { ageMs, anomalyScore } = twinToThing(twin, config.group, nowMs);
-      return {
-        id: twin.device,
-        online: twin.online,
-        samples: twins.samplesOf(twin.device),
-        ageMs,
-        anomalyScore,
-      };
+    devices: twins.all().map((thing) => {
+      const device = deviceOf(thing);
+      const { online } = thing.presence;
+      return { id: device, online, samples: twins.samplesOf(device), ...thingAge(thing, nowMs) };
     }),
     learning: learningStatus(sources.learning),
     ledger: ledgerStatus(ledger),

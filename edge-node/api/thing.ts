@@ -1,64 +1,97 @@
-import { anomalyScoreProperty, type Quality } from '#shared/twin/sample.ts';
-import type { Twin } from '#shared/twin/twin.ts';
+import { isoTime } from '#shared/twin/document/iso-time.ts';
+import type { JsonObject, JsonValue } from '#shared/twin/document/json.ts';
+import {
+  type DesiredProperty,
+  type Feature,
+  type ReportedProperty,
+  type Thing,
+  thingDocument,
+} from '#shared/twin/document/thing.ts';
+import { anomalyScoreProperty } from '#shared/twin/sample.ts';
+import { newestSampleMs, reportedOf } from '../twins/thing-facts.ts';
 
-/** Eclipse Ditto's id of the device's thing: `group:device`. */
-function thingIdOf(group: string, device: string): string {
-  return `${group}:${device}`;
+const documents = new WeakMap<Thing, JsonObject>();
+
+/** A thing's document as queries see it; made once for each revision. */
+export function cachedDocument(thing: Thing): JsonObject {
+  const known = documents.get(thing);
+  if (known !== undefined) return known;
+  const document = thingDocument(thing);
+  documents.set(thing, document);
+  return document;
 }
 
-export interface Thing {
-  readonly thingId: string;
-  readonly attributes: Readonly<Record<string, unknown>>;
-  readonly features: Record<string, { properties: Record<string, number | null> }>;
-  readonly _revision: number;
-  readonly _modified: string;
-  /** Per property: when it was measured, how long ago, in what unit, how good. */
-  readonly _metadata: {
-    readonly features: Record<string, { properties: Record<string, PropertyMetadata> }>;
-  };
-  readonly online: boolean;
+/** What of a thing goes by the time of asking. */
+export interface ThingAge {
   /** Milliseconds since the newest sample was measured; `null` before the first. */
   readonly ageMs: number | null;
   /** How far the newest forecast was off, in units of normal change; `null` without a model. */
   readonly anomalyScore: number | null;
 }
 
-export interface PropertyMetadata {
-  readonly time: string;
-  readonly ageMs: number;
-  readonly quality: Quality;
-  readonly unit?: string;
+export function thingAge(thing: Thing, nowMs: number): ThingAge {
+  const newestMs = newestSampleMs(thing);
+  const score = reportedOf(thing, anomalyScoreProperty)?.value;
+  return {
+    ageMs: newestMs === undefined ? null : nowMs - newestMs,
+    anomalyScore: typeof score === 'number' ? score : null,
+  };
 }
 
-/** The twin as the HTTP API shows it: Ditto's thing, plus age and anomaly score. */
-export function twinToThing(twin: Twin, group: string, nowMs: number): Thing {
-  // Without a prototype: a device may call a feature "constructor".
-  const features: Thing['features'] = Object.create(null);
-  const metadata: Thing['_metadata']['features'] = Object.create(null);
-  let newestMs: number | undefined;
-  for (const [path, { value, timeMs, quality }] of Object.entries(twin.reported)) {
-    const [feature, property] = path.split('/') as [string, string];
-    features[feature] ??= { properties: {} };
-    metadata[feature] ??= { properties: {} };
-    features[feature].properties[property] = value;
-    const unit = twin.units[path];
-    metadata[feature].properties[property] = {
-      time: new Date(timeMs).toISOString(),
-      ageMs: nowMs - timeMs,
-      quality,
-      ...(unit === undefined ? {} : { unit }),
-    };
-    newestMs = Math.max(newestMs ?? timeMs, timeMs);
-  }
+/**
+ * The thing as the HTTP API shows it: Ditto's, with what is known of each property under
+ * `_metadata` (of one that is reported when it was measured, how long ago, in what unit and how
+ * good; of one that is desired its version, by whom, and the device's answer), age and anomaly
+ * score.
+ */
+export function shownThing(thing: Thing, nowMs: number): JsonObject {
   return {
-    thingId: thingIdOf(group, twin.device),
-    attributes: twin.attributes,
-    features,
-    _revision: twin.revision,
-    _modified: new Date(twin.modifiedMs).toISOString(),
-    _metadata: { features: metadata },
-    online: twin.online,
-    ageMs: newestMs === undefined ? null : nowMs - newestMs,
-    anomalyScore: twin.reported[anomalyScoreProperty]?.value ?? null,
+    ...cachedDocument(thing),
+    _metadata: { features: featuresMetadata(thing, nowMs) },
+    ...thingAge(thing, nowMs),
   };
+}
+
+function featuresMetadata({ features, units }: Thing, nowMs: number): JsonObject {
+  return Object.fromEntries(
+    Object.entries(features).flatMap(([name, feature]) => {
+      const { removed, properties, desired } = feature as Feature;
+      if (removed === true) return [];
+      const unitOf = (property: string) => units[`${name}/${property}`];
+      const reported = Object.entries(properties).flatMap(([property, each]) =>
+        each.value === undefined
+          ? []
+          : [[property, reportedMetadata(each, unitOf(property), nowMs)] as const],
+      );
+      const wanted = Object.entries(desired).map(
+        ([property, each]) => [property, desiredMetadata(each)] as const,
+      );
+      const metadata: JsonObject = {
+        ...(reported.length === 0 ? {} : { properties: Object.fromEntries(reported) }),
+        ...(wanted.length === 0 ? {} : { desiredProperties: Object.fromEntries(wanted) }),
+      };
+      return [[name, metadata] as const];
+    }),
+  );
+}
+
+function reportedMetadata(
+  { timeMs, quality, writtenBy }: ReportedProperty,
+  unit: string | undefined,
+  nowMs: number,
+): JsonValue {
+  return {
+    time: isoTime(timeMs),
+    ageMs: nowMs - timeMs,
+    quality,
+    ...(unit === undefined ? {} : { unit }),
+    ...(writtenBy === undefined ? {} : { writtenBy }),
+  };
+}
+
+function desiredMetadata({ version, timeMs, writtenBy, acknowledged }: DesiredProperty): JsonValue {
+  const metadata = { version, time: isoTime(timeMs), writtenBy };
+  if (acknowledged === undefined) return metadata;
+  const { value, ac, av, ad, receivedMs } = acknowledged;
+  return { ...metadata, acknowledged: { value, ac, av, ad, time: isoTime(receivedMs) } };
 }

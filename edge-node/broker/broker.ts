@@ -5,6 +5,7 @@ import type { MqttClient } from '#runtime/mqtt/mqtt-client.ts';
 import type { Events } from '#runtime/observe/events.ts';
 import { requireLoopback } from '#runtime/process/loopback-only.ts';
 import { configurationError } from '#runtime/process/program-error.ts';
+import { clientIdOf } from '#shared/wire/client-ids.ts';
 import type { AccessRules } from './access-rules.ts';
 import { Gatekeeper } from './gatekeeper.ts';
 import { LocalClient } from './local-client.ts';
@@ -48,7 +49,7 @@ export interface Broker extends AsyncDisposable {
   /** A client in this process; the broker disposes of it at the latest with itself. */
   localClient(): MqttClient;
   clients(): readonly ConnectedClient[];
-  /** Ends a device's connection at once, where it has one: it may not be here any more. */
+  /** Ends a device's connections at once, where it has some: it may not be here any more. */
   disconnect(device: string): void;
   counters(): BrokerCounters;
 }
@@ -126,10 +127,13 @@ class EmbeddedBroker implements Broker {
   }
 
   disconnect(device: string): void {
-    const client = this.#gatekeeper.sessions.holder(device)?.client;
-    if (client === undefined) return;
-    this.#refuse({ code: 'device-barred', message: `${device} was suspended or revoked` }, client);
-    client.conn.destroy();
+    for (const role of ['device', 'sparkplug'] as const) {
+      const client = this.#gatekeeper.sessions.holder(clientIdOf(device, role))?.client;
+      if (client === undefined) continue;
+      const message = `${device} was suspended or revoked`;
+      this.#refuse({ code: 'device-barred', message }, client);
+      client.conn.destroy();
+    }
   }
 
   counters(): BrokerCounters {

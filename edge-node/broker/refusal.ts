@@ -11,6 +11,8 @@ export type RefusalCode =
   | 'client-id-invalid'
   | 'duplicate-device'
   | 'device-barred'
+  | 'host-foreign'
+  | 'observers-off'
   | 'epoch-invalid'
   | 'session-not-clean'
   | 'keepalive-invalid'
@@ -29,6 +31,7 @@ export type Refusal = Failure<RefusalCode>;
 const returnCodes: Partial<Record<RefusalCode, number>> = {
   'client-id-invalid': 2,
   'duplicate-device': 2,
+  'host-foreign': 2,
   'too-many-clients': 3,
   'epoch-invalid': 4,
 };

@@ -19,6 +19,7 @@ import {
 } from '#shared/wire/learning.ts';
 import { type Channel, deviceOfTopic, everyDevice, topicOf } from '#shared/wire/topics.ts';
 import type { PayloadStore } from '../ledger/payloads/payload-store.ts';
+import { deviceOf, reportedOf } from '../twins/thing-facts.ts';
 import type { TwinPlacement } from '../twins/twin-placement.ts';
 import type { TwinStore } from '../twins/twin-store.ts';
 import {
@@ -94,8 +95,9 @@ export class LearningHost implements Disposable {
     const { features } = this.#task.definition;
     return twins
       .all()
-      .filter(({ online, reported }) => online && features.every((f) => f.property in reported))
-      .map(({ device }) => device)
+      .filter((thing) => thing.presence.online)
+      .filter((thing) => features.every(({ property }) => reportedOf(thing, property)))
+      .map(deviceOf)
       .filter((device) => placement.isHere(device));
   }
 

@@ -2,7 +2,6 @@ import type { Clock } from '#runtime/clock/clock.ts';
 import type { MqttClient, MqttMessage } from '#runtime/mqtt/mqtt-client.ts';
 import type { Events } from '#runtime/observe/events.ts';
 import type { Result } from '#shared/basics/result.ts';
-import type { Twin } from '#shared/twin/twin.ts';
 import type { MessageCodec, MessageFailure } from '#shared/wire/message.ts';
 import { type PresenceMessage, presenceCodec } from '#shared/wire/presence.ts';
 import { type CommittedMessage, committedCodec, type DataMessage } from '#shared/wire/telemetry.ts';
@@ -89,11 +88,13 @@ export class TwinHost {
     if (this.#presence.get(device) !== message) return; // a newer one came before the retry
     const online = message.state === 'online';
     try {
-      if (presenceDiffers(store.get(device), message)) {
-        const units = Object.fromEntries(
-          message.properties.map(({ property, unit }) => [property, unit]),
-        );
-        store.change(device, { kind: 'presence', online, units, nowMs: clock.nowMs() });
+      if (online) store.beginEpoch(device, message.epoch);
+      const units = Object.fromEntries(
+        message.properties.map(({ property, unit }) => [property, unit]),
+      );
+      const before = store.get(device)?.presence.online;
+      store.change(device, { kind: 'presence', online, units, nowMs: clock.nowMs() });
+      if (before !== online) {
         events.record('info', online ? 'device-online' : 'device-offline', { device });
       }
     } catch (error) {
@@ -117,7 +118,7 @@ export class TwinHost {
       events.record('warn', 'message-invalid', { topic, reason });
       return undefined;
     }
-    if (store.get(device) === undefined && store.size >= twinsMax) {
+    if (store.current(device) === undefined && store.size >= twinsMax) {
       events.record('warn', 'too-many-twins', { device, twinsMax });
       return undefined;
     }
@@ -136,9 +137,4 @@ export class TwinHost {
         events.record('warn', 'acknowledgement-not-sent', { device, reason: error.message });
       });
   }
-}
-
-function presenceDiffers(twin: Twin | undefined, { state, properties }: PresenceMessage): boolean {
-  if (twin === undefined || twin.online !== (state === 'online')) return true;
-  return properties.some(({ property, unit }) => twin.units[property] !== unit);
 }

@@ -51,7 +51,7 @@ describe('placement of twins', () => {
   beforeEach(() => {
     clock = createManualClock();
     events = createEvents(silentLog, clock);
-    twins = new TwinStore(':memory:');
+    twins = new TwinStore(':memory:', { group: 'lab', nowMs: 0 });
     isUp = true;
     state.clear();
     submitted.length = 0;

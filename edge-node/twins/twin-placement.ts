@@ -2,6 +2,7 @@ import type { Clock } from '#runtime/clock/clock.ts';
 import type { Events } from '#runtime/observe/events.ts';
 import { readState } from '#shared/ledger/contract/state.ts';
 import { type LearningLedger, record } from '../federation/learning-ledger.ts';
+import { deviceOf } from './thing-facts.ts';
 import type { TwinStore } from './twin-store.ts';
 
 const TICK_MS = 500;
@@ -40,8 +41,9 @@ export class TwinPlacement implements Disposable {
 
   #tick(): void {
     const { twins, clock } = this.#options;
-    for (const { device, online } of twins.all()) {
-      if (!online) this.#taken.delete(device);
+    for (const thing of twins.all()) {
+      const device = deviceOf(thing);
+      if (!thing.presence.online) this.#taken.delete(device);
       else if (!this.#taken.has(device)) this.#take(device);
     }
     this.#cancelTick = clock.after(TICK_MS, () => this.#tick());

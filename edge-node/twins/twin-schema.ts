@@ -1,6 +1,11 @@
 import type { DatabaseSchema } from '#runtime/database/database.ts';
 
-/** The tables of the twin store. `streams.committed`: every sequence up to it is accounted for. */
+/**
+ * The tables of the twin store. `streams.committed`: every sequence up to it is accounted for;
+ * `streams.generation`: how often the device had changed its epoch by then. `twins` holds what an
+ * older version left to be carried over; `things` is each thing as it is, `revisions` the changes
+ * that made it so, in the order of `position`, and `snapshots` its content now and then.
+ */
 export const twinSchema: DatabaseSchema = {
   name: 'twin store',
   migrations: [
@@ -30,6 +35,32 @@ export const twinSchema: DatabaseSchema = {
      CREATE TABLE twins (
        device TEXT PRIMARY KEY,
        state TEXT NOT NULL
+     ) WITHOUT ROWID;`,
+    `ALTER TABLE streams ADD COLUMN generation INTEGER NOT NULL DEFAULT 0;
+     UPDATE streams SET generation = (
+       SELECT count(*) FROM streams AS earlier
+       WHERE earlier.device = streams.device AND earlier.id <= streams.id
+     );
+     CREATE INDEX samples_by_time ON samples (property, time_ms);
+     CREATE TABLE things (
+       device TEXT PRIMARY KEY,
+       state TEXT NOT NULL
+     ) WITHOUT ROWID;
+     CREATE TABLE revisions (
+       position INTEGER PRIMARY KEY AUTOINCREMENT,
+       device TEXT NOT NULL,
+       revision INTEGER NOT NULL,
+       time_ms INTEGER NOT NULL,
+       by TEXT NOT NULL,
+       changes TEXT NOT NULL,
+       UNIQUE (device, revision)
+     );
+     CREATE TABLE snapshots (
+       device TEXT NOT NULL,
+       revision INTEGER NOT NULL,
+       time_ms INTEGER NOT NULL,
+       content TEXT NOT NULL,
+       PRIMARY KEY (device, revision)
      ) WITHOUT ROWID;`,
   ],
 };

@@ -6,6 +6,7 @@ import { after, beforeEach, describe, it } from 'node:test';
 import { openDatabase, openDatabaseReadOnly } from '#runtime/database/database.ts';
 import type { Sample } from '#shared/twin/sample.ts';
 import type { DataMessage } from '#shared/wire/telemetry.ts';
+import { reportedOf } from './thing-facts.ts';
 import { twinSchema } from './twin-schema.ts';
 import { TwinStore } from './twin-store.ts';
 
@@ -31,6 +32,14 @@ function data(first: number, count: number, property = 'environment/temperature'
   return { epoch: EPOCH, available: 1, samples };
 }
 
+function open(nowMs = 0): TwinStore {
+  return new TwinStore(file, { group: 'lab', nowMs });
+}
+
+function reported(store: TwinStore, device: string) {
+  return reportedOf(store.get(device)!, 'environment/temperature');
+}
+
 function storedSequences(): number[] {
   const database = openDatabaseReadOnly(file, twinSchema);
   const rows = database.prepare('SELECT sequence FROM samples ORDER BY sequence').all();
@@ -40,17 +49,17 @@ function storedSequences(): number[] {
 
 describe('twin store', () => {
   it('commits samples with the twin and acknowledges them', () => {
-    using store = new TwinStore(file);
+    using store = open();
     const acknowledged = store.commit([{ device: 'mote-1', message: data(1, 3) }], 5);
     assert.deepEqual(acknowledged, [
       { device: 'mote-1', committed: { v: 1, epoch: EPOCH, sequence: 3 } },
     ]);
-    assert.equal(store.get('mote-1')?.reported['environment/temperature']?.value, 3);
+    assert.equal(reported(store, 'mote-1')?.value, 3);
     assert.deepEqual(storedSequences(), [1, 2, 3]);
   });
 
   it('stores each sample once when deliveries overlap', () => {
-    using store = new TwinStore(file);
+    using store = open();
     store.commit([{ device: 'a', message: data(1, 3) }], 0);
     store.commit(
       [
@@ -64,7 +73,7 @@ describe('twin store', () => {
   });
 
   it('acknowledges nothing beyond a gap', () => {
-    using store = new TwinStore(file);
+    using store = open();
     store.commit([{ device: 'a', message: data(1, 1) }], 0);
     const [acknowledged] = store.commit([{ device: 'a', message: data(3, 1) }], 0);
     assert.equal(acknowledged?.committed.sequence, 1);
@@ -73,19 +82,19 @@ describe('twin store', () => {
 
   it('has everything again after it is opened again', () => {
     {
-      using store = new TwinStore(file);
+      using store = open();
       store.commit([{ device: 'a', message: data(1, 2) }], 7);
       store.change('a', { kind: 'presence', online: true, units: {}, nowMs: 8 });
     }
-    using store = new TwinStore(file);
+    using store = open();
     assert.equal(store.committed('a', EPOCH).sequence, 2);
     assert.equal(store.samplesOf('a'), 2);
-    assert.equal(store.get('a')?.reported['environment/temperature']?.timeMs, 2000);
-    assert.equal(store.get('a')?.online, false);
+    assert.equal(reported(store, 'a')?.timeMs, 2000);
+    assert.equal(store.get('a')?.presence.online, false);
   });
 
   it('keeps streams of one device under different epochs apart', () => {
-    using store = new TwinStore(file);
+    using store = open();
     store.commit([{ device: 'a', message: data(1, 4) }], 0);
     const other = { ...data(1, 1), epoch: 'ffffffffffffffff' };
     const [acknowledged] = store.commit([{ device: 'a', message: other }], 0);
@@ -93,25 +102,25 @@ describe('twin store', () => {
   });
 
   it('bounds the number of properties a device may have', () => {
-    using store = new TwinStore(file);
+    using store = open();
     const samples = data(1, 1200).samples.map((sample) => ({
       ...sample,
       property: `feature/p${sample.sequence}`,
     }));
     store.commit([{ device: 'a', message: { epoch: EPOCH, available: 1, samples } }], 0);
-    assert.equal(Object.keys(store.get('a')?.reported ?? {}).length, 1000);
+    assert.equal(Object.keys(store.get('a')?.features.feature?.properties ?? {}).length, 1000);
     assert.equal(store.committed('a', EPOCH).sequence, 1200);
   });
 
   it('refuses a damaged file and leaves it alone', () => {
     writeFileSync(file, 'this is not a database, whatever its name says');
-    assert.throws(() => new TwinStore(file), { code: 'database-corrupt', exit: 78 });
+    assert.throws(() => open(), { code: 'database-corrupt', exit: 78 });
   });
 
   it('refuses a file from a newer version', () => {
     const database = openDatabase(file, twinSchema);
     database.pragma('user_version = 99');
     database.close();
-    assert.throws(() => new TwinStore(file), { code: 'database-newer', exit: 78 });
+    assert.throws(() => open(), { code: 'database-newer', exit: 78 });
   });
 });

@@ -1,12 +1,19 @@
+import { randomBytes } from 'node:crypto';
 import { type Database, openDatabase } from '#runtime/database/database.ts';
-import { qualities, type Sample } from '#shared/twin/sample.ts';
-import { admitSamples, emptyStream } from '#shared/twin/sample-stream.ts';
-import { newTwin, reduceTwin, type Twin, type TwinInput } from '#shared/twin/twin.ts';
+import { ok, type Result } from '#shared/basics/result.ts';
+import { stepThing } from '#shared/twin/document/step-thing.ts';
+import { newThing, type Thing } from '#shared/twin/document/thing.ts';
+import type {
+  ReportedSample,
+  ThingEffect,
+  ThingInput,
+  ThingRejection,
+} from '#shared/twin/document/thing-step.ts';
 import type { CommittedMessage, DataMessage } from '#shared/wire/telemetry.ts';
+import { takeOldTwins } from './carry-over.ts';
+import { SampleStore } from './sample-store.ts';
+import { ThingHistory } from './thing-history.ts';
 import { twinSchema } from './twin-schema.ts';
-
-/** A device that invents names without end must not grow its twin without end. */
-const PROPERTIES_PER_DEVICE_MAX = 1000;
 
 export interface Delivery {
   readonly device: string;
@@ -18,178 +25,223 @@ export interface Acknowledgement {
   readonly committed: CommittedMessage;
 }
 
-interface StreamRow {
-  id: number;
-  committed: number;
-  absent: number;
+/** What one committed step made of a thing, and what is to be done about it. */
+export interface CommittedStep {
+  readonly device: string;
+  readonly thing: Thing;
+  readonly effects: readonly ThingEffect[];
+}
+
+export interface TwinStoreOptions {
+  /** The namespace of its things. */
+  readonly group: string;
+  readonly nowMs: number;
 }
 
 /**
- * The twins and every sample behind them, in one SQLite file with one writer. What a method has
- * returned for is committed.
+ * The things and every sample and revision behind them, in one SQLite file with one writer. What a
+ * method has returned for, or a listener is told of, is committed.
  */
 export class TwinStore implements Disposable {
+  readonly samples: SampleStore;
+  readonly history: ThingHistory;
+  readonly #group: string;
   readonly #database: Database;
-  readonly #statements: ReturnType<typeof prepare>;
-  readonly #twins = new Map<string, Twin>();
-  readonly #propertyIds = new Map<string, Map<string, number>>();
-  readonly #samplesByDevice: Map<string, number>;
+  readonly #saveThing: (device: string, thing: Thing) => void;
+  /** Also what was deleted, for what must be remembered of it. */
+  readonly #things = new Map<string, Thing>();
+  /** Their devices in order; of an earlier time where there are fewer than things. */
+  #devices: readonly string[] = [];
+  readonly #sampleCounts: Map<string, number>;
+  readonly #listeners = new Set<(committed: CommittedStep) => void>();
+  /** Committed, and not yet told: a listener may change a thing itself. */
+  readonly #untold: CommittedStep[] = [];
+  #telling = false;
 
-  constructor(file: string) {
+  /** Errors (exit 78): as {@link openDatabase}. */
+  constructor(file: string, { group, nowMs }: TwinStoreOptions) {
+    this.#group = group;
     this.#database = openDatabase(file, twinSchema);
-    this.#statements = prepare(this.#database);
-    for (const { state } of this.#statements.twins.all() as { state: string }[]) {
-      const twin = JSON.parse(state) as Twin;
-      // Nobody is connected to a node that has just started; presence will tell.
-      this.#twins.set(twin.device, { ...twin, online: false });
+    const save = this.#database.prepare(
+      'INSERT INTO things VALUES (?, ?) ON CONFLICT (device) DO UPDATE SET state = excluded.state',
+    );
+    this.#saveThing = (device, thing) => save.run(device, JSON.stringify(thing));
+    this.samples = new SampleStore(this.#database);
+    this.history = new ThingHistory(this.#database);
+    this.#database.transaction(() => this.#load(nowMs))();
+    this.#sampleCounts = this.samples.counts();
+  }
+
+  /** All things that exist, in the order of their devices' names. */
+  all(): Thing[] {
+    if (this.#devices.length !== this.#things.size) {
+      this.#devices = [...this.#things.keys()].sort();
     }
-    const counts = this.#statements.sampleCounts.all() as { device: string; count: number }[];
-    this.#samplesByDevice = new Map(counts.map(({ device, count }) => [device, count]));
+    return this.#devices.map((device) => this.#things.get(device)!).filter(({ exists }) => exists);
   }
 
-  /** All twins, in the order of their devices' names. */
-  all(): Twin[] {
-    return [...this.#twins.values()].sort((a, b) => (a.device < b.device ? -1 : 1));
+  /** The thing of a device, where it exists. */
+  get(device: string): Thing | undefined {
+    const thing = this.#things.get(device);
+    return thing?.exists === true ? thing : undefined;
   }
 
-  get(device: string): Twin | undefined {
-    return this.#twins.get(device);
-  }
-
+  /** Things it holds, those included that were deleted. */
   get size(): number {
-    return this.#twins.size;
+    return this.#things.size;
+  }
+
+  /** The thing of a device, be it one that was deleted. */
+  current(device: string): Thing | undefined {
+    return this.#things.get(device);
   }
 
   /** How many samples of a device the file holds. */
   samplesOf(device: string): number {
-    return this.#samplesByDevice.get(device) ?? 0;
+    return this.#sampleCounts.get(device) ?? 0;
   }
 
   /** How far one epoch of a device's outbox is committed. */
   committed(device: string, epoch: string): CommittedMessage {
-    const row = this.#statements.stream.get(device, epoch) as StreamRow | undefined;
-    return { v: 1, epoch, sequence: row?.committed ?? 0 };
+    return { v: 1, epoch, sequence: this.samples.committed(device, epoch) };
+  }
+
+  /** Makes an epoch the device's newest; its reports win over those of all epochs before. */
+  beginEpoch(device: string, epoch: string): void {
+    if (this.samples.newestEpoch(device)?.epoch === epoch) return;
+    this.#inTransaction(() => this.samples.beginEpoch(device, epoch));
   }
 
   /**
-   * Commits deliveries with the twins they change, in one transaction; each sample once, however
-   * often it comes. Returns the newest acknowledgement per device and epoch. Samples of more than
-   * 1,000 properties a device are not stored: they count as absent.
+   * Commits deliveries with the things they change, in one transaction and one revision for each
+   * device and epoch; each sample once, however often it comes. Returns the newest acknowledgement
+   * per device and epoch. Samples of more than 1,000 properties a device are not stored: they count
+   * as absent.
    */
   commit(deliveries: readonly Delivery[], nowMs: number): Acknowledgement[] {
-    const changed = new Map<string, Twin>();
     const acknowledgements = new Map<string, Acknowledgement>();
-    const stored = new Map<string, number>();
-    this.#inTransaction(() => {
+    const counts = new Map<string, number>();
+    const steps = this.#inTransaction(() => {
+      const reports = new Map<string, Report>();
       for (const { device, message } of deliveries) {
-        const { samples, committed } = this.#store(device, message);
-        if (samples.length > 0) {
-          const before = changed.get(device) ?? this.#twins.get(device) ?? newTwin(device);
-          changed.set(device, reduceTwin(before, { kind: 'samples', samples, nowMs }));
-        }
-        stored.set(device, (stored.get(device) ?? 0) + samples.length);
-        acknowledgements.set(`${device}/${message.epoch}`, {
-          device,
-          committed: { v: 1, epoch: message.epoch, sequence: committed },
-        });
+        const { epoch } = message;
+        const { samples, committed, generation } = this.samples.store(device, message);
+        const key = `${device}/${epoch}`;
+        const report = reports.get(key) ?? { device, epoch, generation, samples: [] };
+        reports.set(key, report);
+        for (const sample of samples) report.samples.push(sample);
+        counts.set(device, (counts.get(device) ?? 0) + samples.length);
+        acknowledgements.set(key, { device, committed: { v: 1, epoch, sequence: committed } });
       }
-      for (const twin of changed.values()) this.#save(twin);
+      return this.#report([...reports.values()], nowMs);
     });
-    for (const [device, twin] of changed) this.#twins.set(device, twin);
-    for (const [device, count] of stored) {
-      this.#samplesByDevice.set(device, this.samplesOf(device) + count);
+    for (const [device, count] of counts) {
+      this.#sampleCounts.set(device, this.samplesOf(device) + count);
     }
+    this.#publish(steps);
     return [...acknowledgements.values()];
   }
 
-  /** Commits one change of a twin that is not made of samples. */
-  change(device: string, input: TwinInput): Twin {
-    const twin = reduceTwin(this.#twins.get(device) ?? newTwin(device), input);
-    this.#save(twin);
-    this.#twins.set(device, twin);
-    return twin;
+  /** Commits one change of a thing that is not made of samples; what changes nothing is not one. */
+  change(device: string, input: ThingInput): Result<Thing, ThingRejection> {
+    const stepped = stepThing(this.#thingOf(device), input);
+    if (!stepped.ok) return stepped;
+    const step = { device, ...stepped.value };
+    this.#inTransaction(() => this.#save(step));
+    this.#publish([step]);
+    return ok(step.thing);
+  }
+
+  /** `listener` is told of every step that had an effect, in their order; the result ends that. */
+  onCommit(listener: (committed: CommittedStep) => void): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
   }
 
   [Symbol.dispose](): void {
     this.#database.close();
   }
 
-  #inTransaction(work: () => void): void {
+  #load(nowMs: number): void {
+    const thingIdOf = (device: string) => `${this.#group}:${device}`;
+    const rows = this.#database.prepare('SELECT device, state FROM things').all();
+    for (const { device, state } of rows as { device: string; state: string }[]) {
+      const thing = { ...(JSON.parse(state) as Thing), thingId: thingIdOf(device) };
+      this.#things.set(device, thing);
+      // Nobody is connected to a node that has just started; presence will tell.
+      if (!thing.presence.online) continue;
+      const offline = stepThing(thing, { kind: 'presence', online: false, units: {}, nowMs });
+      if (!offline.ok) continue;
+      this.#save({ device, ...offline.value });
+      this.#things.set(device, offline.value.thing);
+    }
+    const old = { samples: this.samples, thingIdOf, newEpoch };
+    for (const { device, thing } of takeOldTwins(this.#database, old)) {
+      this.#things.set(device, thing);
+      this.#saveThing(device, thing);
+      this.history.snapshot(device, thing);
+    }
+  }
+
+  #thingOf(device: string): Thing {
+    return this.#things.get(device) ?? newThing(`${this.#group}:${device}`, newEpoch());
+  }
+
+  #report(reports: readonly Report[], nowMs: number): CommittedStep[] {
+    const changed = new Map<string, Thing>();
+    return reports.flatMap(({ device, ...report }) => {
+      if (report.samples.length === 0) return [];
+      const thing = changed.get(device) ?? this.#thingOf(device);
+      const stepped = stepThing(thing, { kind: 'reported', nowMs, ...report });
+      if (!stepped.ok) return [];
+      const step = { device, ...stepped.value };
+      changed.set(device, step.thing);
+      this.#save(step);
+      return [step];
+    });
+  }
+
+  #save({ device, thing, effects }: CommittedStep): void {
+    const entries = effects.flatMap((effect) => (effect.kind === 'record' ? [effect.entry] : []));
+    if (entries.length === 0) return;
+    this.#saveThing(device, thing);
+    for (const entry of entries) this.history.record(device, entry, thing);
+  }
+
+  #inTransaction<T>(work: () => T): T {
     try {
-      this.#database.transaction(work)();
+      return this.#database.transaction(work)();
     } catch (error) {
-      this.#propertyIds.clear(); // some of them may have been rolled back
+      this.samples.forgetNames();
       throw error;
     }
   }
 
-  #store(device: string, message: DataMessage): { samples: Sample[]; committed: number } {
-    const { epoch } = message;
-    this.#statements.beginStream.run({ device, epoch, ...emptyStream });
-    const row = this.#statements.stream.get(device, epoch) as StreamRow;
-    const { stream, fresh } = admitSamples(row, message);
-    const samples = fresh.filter((sample) => this.#insert(row.id, device, sample));
-    const absent = stream.absent + fresh.length - samples.length;
-    this.#statements.saveStream.run(stream.committed, absent, row.id);
-    return { samples, committed: stream.committed };
-  }
-
-  #insert(stream: number, device: string, sample: Sample): boolean {
-    const property = this.#propertyId(device, sample.property);
-    if (property === undefined) return false;
-    this.#statements.insertSample.run({
-      stream,
-      sequence: sample.sequence,
-      property,
-      timeMs: sample.timeMs,
-      value: sample.value,
-      quality: qualities.indexOf(sample.quality),
-    });
-    return true;
-  }
-
-  #propertyId(device: string, name: string): number | undefined {
-    const ids = this.#propertyIds.get(device) ?? this.#loadPropertyIds(device);
-    const known = ids.get(name);
-    if (known !== undefined || ids.size >= PROPERTIES_PER_DEVICE_MAX) return known;
-    const id = Number(this.#statements.insertProperty.run(device, name).lastInsertRowid);
-    ids.set(name, id);
-    return id;
-  }
-
-  #loadPropertyIds(device: string): Map<string, number> {
-    const rows = this.#statements.properties.all(device) as { id: number; name: string }[];
-    const ids = new Map(rows.map(({ id, name }) => [name, id]));
-    this.#propertyIds.set(device, ids);
-    return ids;
-  }
-
-  #save(twin: Twin): void {
-    this.#statements.saveTwin.run(twin.device, JSON.stringify(twin));
+  #publish(steps: readonly CommittedStep[]): void {
+    for (const step of steps) {
+      if (step.effects.length === 0) continue;
+      this.#things.set(step.device, step.thing);
+      this.#untold.push(step);
+    }
+    if (this.#telling) return;
+    this.#telling = true;
+    try {
+      for (let step = this.#untold.shift(); step !== undefined; step = this.#untold.shift()) {
+        for (const listener of this.#listeners) listener(step);
+      }
+    } finally {
+      this.#telling = false;
+    }
   }
 }
 
-function prepare(database: Database) {
-  return {
-    twins: database.prepare('SELECT state FROM twins'),
-    sampleCounts: database.prepare(
-      'SELECT device, sum(committed - absent) AS count FROM streams GROUP BY device',
-    ),
-    stream: database.prepare(
-      'SELECT id, committed, absent FROM streams WHERE device = ? AND epoch = ?',
-    ),
-    beginStream: database.prepare(
-      'INSERT OR IGNORE INTO streams (device, epoch, committed, absent) ' +
-        'VALUES (:device, :epoch, :committed, :absent)',
-    ),
-    saveStream: database.prepare('UPDATE streams SET committed = ?, absent = ? WHERE id = ?'),
-    properties: database.prepare('SELECT id, name FROM properties WHERE device = ?'),
-    insertProperty: database.prepare('INSERT INTO properties (device, name) VALUES (?, ?)'),
-    insertSample: database.prepare(
-      'INSERT INTO samples VALUES (:stream, :sequence, :property, :timeMs, :value, :quality)',
-    ),
-    saveTwin: database.prepare(
-      'INSERT INTO twins VALUES (?, ?) ON CONFLICT (device) DO UPDATE SET state = excluded.state',
-    ),
-  };
+interface Report {
+  readonly device: string;
+  readonly epoch: string;
+  readonly generation: number;
+  readonly samples: ReportedSample[];
+}
+
+function newEpoch(): string {
+  return randomBytes(8).toString('hex');
 }

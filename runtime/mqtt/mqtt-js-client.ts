@@ -1,5 +1,6 @@
 import type { Log } from '#runtime/observe/log.ts';
-import { configurationError } from '#runtime/process/program-error.ts';
+import { BackOff } from './back-off.ts';
+import { parseBrokerUrl } from './broker-url.ts';
 import {
   type ConnectionListener,
   type MqttClient,
@@ -11,9 +12,6 @@ import {
 } from './mqtt-client.ts';
 import { MqttSession, type MqttSessionOptions, type MqttWill } from './mqtt-session.ts';
 import { isTopicFilter, isTopicName, topicMatches } from './topic.ts';
-
-/** The back-off doubles this often at most: up to 16 times the reconnect period. */
-const BACK_OFF_DOUBLINGS_MAX = 4;
 
 export interface MqttConnectOptions {
   /** `mqtt://host:port`; the port is 1883 where there is none. */
@@ -42,26 +40,25 @@ export function connectMqtt(options: MqttConnectOptions): MqttClient {
 
 class MqttJsClient implements MqttClient {
   readonly #sessionOptions: MqttSessionOptions;
-  readonly #reconnectPeriodMs: number;
+  readonly #backOff: BackOff;
   readonly #log: Log;
   readonly #handlers = new Map<string, MqttHandler[]>();
   readonly #listeners: ConnectionListener[] = [];
   #session: MqttSession;
-  #connectedAtMs: number | undefined;
-  #failedAttempts = 0;
+  #connected = false;
   #timer: NodeJS.Timeout | undefined;
   #disposed = false;
   #announced: string | undefined;
 
   constructor({ url, reconnectPeriodMs, log, ...rest }: MqttConnectOptions) {
     this.#sessionOptions = { ...rest, ...parseBrokerUrl(url) };
-    this.#reconnectPeriodMs = reconnectPeriodMs;
+    this.#backOff = new BackOff(reconnectPeriodMs);
     this.#log = log;
     this.#session = this.#connect();
   }
 
   get connected(): boolean {
-    return this.#connectedAtMs !== undefined;
+    return this.#connected;
   }
 
   async publish(topic: string, payload: Uint8Array, options: PublishOptions = {}): Promise<void> {
@@ -111,7 +108,8 @@ class MqttJsClient implements MqttClient {
   }
 
   #onConnected(): void {
-    this.#connectedAtMs = performance.now();
+    this.#connected = true;
+    this.#backOff.connected();
     // The subscriptions go out before anything a listener sends.
     if (this.#handlers.size > 0) void this.#subscribeAgain([...this.#handlers.keys()]);
     this.#announce(true);
@@ -149,22 +147,13 @@ class MqttJsClient implements MqttClient {
   }
 
   #onClosed(reason: OfflineReason): void {
-    const stable = this.#connectedAtMs !== undefined && this.#lasted(this.#connectedAtMs);
-    this.#failedAttempts = stable ? 0 : this.#failedAttempts + 1;
-    this.#connectedAtMs = undefined;
+    const delayMs = this.#backOff.closed();
+    this.#connected = false;
     if (this.#disposed) return;
-    const doublings = Math.min(Math.max(this.#failedAttempts - 1, 0), BACK_OFF_DOUBLINGS_MAX);
-    const delayMs = this.#reconnectPeriodMs * 2 ** doublings * (0.5 + Math.random() / 2);
     this.#timer = setTimeout(() => {
       this.#session = this.#connect();
     }, delayMs);
     this.#announce(false, reason);
-  }
-
-  /** A broker that accepts and drops at once is met with the back-off too. */
-  #lasted(connectedAtMs: number): boolean {
-    const longestWaitMs = this.#reconnectPeriodMs * 2 ** BACK_OFF_DOUBLINGS_MAX;
-    return performance.now() - connectedAtMs >= longestWaitMs;
   }
 
   #announce(connected: boolean, reason?: OfflineReason): void {
@@ -174,16 +163,4 @@ class MqttJsClient implements MqttClient {
     this.#log.info({ connected, ...reason }, 'connection to the broker');
     for (const listener of this.#listeners) listener(connected, reason);
   }
-}
-
-function parseBrokerUrl(url: string): { host: string; port: number } {
-  const parsed = URL.parse(url);
-  if (parsed?.protocol !== 'mqtt:' || parsed.hostname === '') {
-    throw configurationError(
-      'broker-url-invalid',
-      `${url}: not the address of an MQTT broker; write it as mqtt://host:port`,
-    );
-  }
-  const host = parsed.hostname.replace(/^\[(.*)\]$/, '$1');
-  return { host, port: parsed.port === '' ? 1883 : Number(parsed.port) };
 }

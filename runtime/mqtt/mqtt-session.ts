@@ -67,6 +67,7 @@ export class MqttSession {
   #socket!: Socket;
   #inFlightBytes = 0;
   #connected = false;
+  #reached = false;
   #failure: Error | undefined;
 
   constructor(options: MqttSessionOptions, listener: MqttSessionListener) {
@@ -136,8 +137,22 @@ export class MqttSession {
     await this.#closed.promise;
   }
 
+  /** Closes the connection without a DISCONNECT, so that the broker sends the will. */
+  async drop(): Promise<void> {
+    this.#socket.destroy();
+    await this.#closed.promise;
+  }
+
+  /** Whether the broker's host took the connection: only then may a CONNECT have gone out. */
+  get reached(): boolean {
+    return this.#reached;
+  }
+
   #openSocket({ host, port }: MqttSessionOptions): Socket {
     this.#socket = connectTcp({ host, port, noDelay: true });
+    this.#socket.once('connect', () => {
+      this.#reached = true;
+    });
     this.#socket.once('close', () => this.#onClose());
     return this.#socket;
   }

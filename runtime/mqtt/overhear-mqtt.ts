@@ -63,7 +63,7 @@ export async function overhearMqtt(options: OverhearOptions): Promise<Overhearin
 function connectOptions(protocolVersion: 4 | 5): IClientOptions {
   return {
     protocolVersion,
-    clientId: `diten-doctor-${randomUUID().slice(0, 8)}`,
+    clientId: `doctor-${randomUUID().slice(0, 8)}.observer`,
     clean: true,
     connectTimeout: CONNECT_TIMEOUT_MS,
     reconnectPeriod: 0,

@@ -11,9 +11,9 @@ export async function inTime<T>(promise: Promise<T>): Promise<T> {
 }
 
 /** Waits for a condition to come true; rejects where it has not in 15 s. */
-export async function until(condition: () => boolean): Promise<void> {
+export async function until(condition: () => boolean | Promise<boolean>): Promise<void> {
   const endMs = performance.now() + PATIENCE_MS;
-  while (!condition()) {
+  while (!(await condition())) {
     if (performance.now() > endMs) throw new Error(`not so in ${PATIENCE_MS} ms: ${condition}`);
     await sleep(5);
   }

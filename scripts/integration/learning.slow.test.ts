@@ -54,7 +54,7 @@ async function startEdge(path: string, port = 0) {
   await using parts = new AsyncDisposableStack();
   const events = createEvents(log, clock);
   const folder = parts.use(openDataFolder(path));
-  const twins = parts.use(new TwinStore(folder.file('twins.sqlite')));
+  const twins = parts.use(new TwinStore(folder.file('twins.sqlite'), { group, nowMs: 0 }));
   const { ledger, member, payloads, network } = parts.use(
     await startLedger({ config, folder, clock, events, log }),
   );

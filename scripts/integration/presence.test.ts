@@ -24,7 +24,7 @@ let store: TwinStore;
 
 before(async () => {
   const events = createEvents(log, systemClock);
-  store = new TwinStore(join(root, 'twins.sqlite'));
+  store = new TwinStore(join(root, 'twins.sqlite'), { group, nowMs: 0 });
   const access = deviceAccessRules(group);
   const limits = { payloadSizeBytesMax: 2 ** 20, clientsMax: 10 };
   broker = await startBroker({ host: '127.0.0.1', port: 0, ...limits, access, events });
@@ -71,7 +71,7 @@ function connect(device: string, epoch: string) {
 describe('presence', { timeout: 20_000 }, () => {
   it('brings the twin online with its units', async () => {
     await using _device = connect('mote-1', '0'.repeat(16));
-    await until(() => store.get('mote-1')?.online === true);
+    await until(() => store.get('mote-1')?.presence.online === true);
     assert.deepEqual(store.get('mote-1')?.units, { 'a/b': 'Cel' });
   });
 
@@ -82,7 +82,7 @@ describe('presence', { timeout: 20_000 }, () => {
       throw new Error('the disk is full');
     };
     await using _device = connect('mote-3', '3'.repeat(16));
-    await until(() => store.get('mote-3')?.online === true);
+    await until(() => store.get('mote-3')?.presence.online === true);
   });
 
   it('ends the second of two devices of one name, and leaves the first alone', async () => {

@@ -17,7 +17,7 @@ export interface DeviceAccount {
 
 /** Names of the files within the programs' data folders. */
 const outboxFile = 'outbox.sqlite';
-const twinFile = 'twins.sqlite';
+export const twinFile = 'twins.sqlite';
 
 /**
  * Counts one device's samples on both sides. Reads the files alone, so it holds for programs that
@@ -82,6 +82,7 @@ export function readSeries(
     .all(device, property) as ReturnType<typeof readSeries>;
 }
 
-function closing<T extends { close(): void }>(value: T): { value: T } & Disposable {
+/** Closes it where the block ends. */
+export function closing<T extends { close(): void }>(value: T): { value: T } & Disposable {
   return { value, [Symbol.dispose]: () => value.close() };
 }

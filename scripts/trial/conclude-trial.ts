@@ -1,5 +1,6 @@
 import { accountForDevice } from './accounting.ts';
 import { anomalyReport } from './anomaly.ts';
+import { feedbackReport } from './feedback-report.ts';
 import { ledgerReport, roundsOnLedger } from './ledger-report.ts';
 import type { MoteRecords } from './motes.ts';
 import type { RunningTrial } from './run-trial.ts';
@@ -32,6 +33,10 @@ export function concludeTrial(
       const record = mote === undefined ? [] : motes.readings.get(mote)!;
       const hasEvents = record.some(({ event }) => event);
       return hasEvents ? [anomalyReport(name, { edgeFolder: edge.dataFolder, record })] : [];
+    }),
+    feedback: plan.devices.flatMap(({ name, edge }) => {
+      const feedback = feedbackReport(name, edge.dataFolder);
+      return feedback.switched === 0 ? [] : [feedback];
     }),
     ledger,
     edgeRestarts: trial.edges.reduce((sum, { restarts }) => sum + restarts, 0),

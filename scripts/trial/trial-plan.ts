@@ -1,6 +1,7 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { stringify } from 'smol-toml';
+import { anomalyScoreProperty } from '#shared/twin/sample.ts';
 import { freePorts } from '../free-ports.ts';
 import { initLedger } from '../ledger/init-ledger.ts';
 import { type MoteId, type MoteRecords, moteIds } from './motes.ts';
@@ -13,6 +14,14 @@ export const features = [
   { property: 'environment/temperature', scale: 0.1 },
   { property: 'environment/humidity', scale: 0.5 },
 ] as const;
+
+/** The device's output that a feedback rule switches on while its readings are not as forecast. */
+export const warningOutput = 'warning/output';
+export const feedbackRule = {
+  name: 'warn-of-anomaly',
+  threshold: { property: anomalyScoreProperty, above: 5, clear: 2 },
+  set: { property: warningOutput, value: true, otherwise: false },
+};
 
 export interface PlannedProgram {
   readonly name: string;
@@ -99,6 +108,7 @@ export async function planTrial(
       mqtt: { url: `mqtt://127.0.0.1:${mqtt}` },
       sensors:
         device.mote === undefined ? liveSensors() : [replay(motes.file, device.mote, periodMs)],
+      actuators: [{ kind: 'simulated', property: warningOutput }],
     });
   }
   return { folder, edges, devices, periodMs };
@@ -129,6 +139,7 @@ function writeEdges(
       mqtt: { host: '127.0.0.1', port: ports[index]!.mqtt },
       http: { host: '127.0.0.1', port: ports[index]!.http },
       ledger: { genesis, listen: listen[index] },
+      feedback: [feedbackRule],
       ...(index === 0 ? { learning: { features, quorum: 3, intervalMs, deadlineMs } } : {}),
     });
   }

@@ -1,12 +1,15 @@
 import type { RoundSummary } from '#edge-node/federation/version-log.ts';
 import type { DeviceAccount } from './accounting.ts';
 import type { AnomalyReport } from './anomaly.ts';
+import type { FeedbackReport } from './feedback-report.ts';
 
 /** What a trial came to; the content of `--json FILE`. */
 export interface TrialReport {
   readonly devices: readonly DeviceReport[];
   readonly rounds: readonly RoundSummary[];
   readonly anomaly: readonly AnomalyReport[];
+  /** Of devices on which the feedback rule acted. */
+  readonly feedback: readonly FeedbackReport[];
   readonly ledger: LedgerReport;
   /** Over all edge nodes. */
   readonly edgeRestarts: number;
@@ -56,7 +59,7 @@ export function failuresOf({ devices, ledger }: TrialReport): string[] {
 
 /** The report as a person reads it. */
 export function summaryOf(report: TrialReport): string {
-  const { devices, rounds, anomaly, ledger, seconds } = report;
+  const { devices, rounds, anomaly, feedback, ledger, seconds } = report;
   const first = rounds[0];
   const last = rounds.at(-1);
   const lines = [
@@ -81,6 +84,11 @@ export function summaryOf(report: TrialReport): string {
       ({ device, auc, persistenceAuc, events }) =>
         `anomaly    ${device}: AUC ${decimal(auc)} against ${events} labelled readings ` +
         `(persistence ${decimal(persistenceAuc)})`,
+    ),
+    ...feedback.map(
+      ({ device, switched, taken, medianMs }) =>
+        `feedback   ${device}: its anomaly score switched the warning output ${switched} times, ` +
+        `taken ${taken} times, after ${medianMs === null ? '-' : `${medianMs} ms`} in the middle`,
     ),
     ...ledger.nodes.map(
       (node) =>

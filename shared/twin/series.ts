@@ -20,6 +20,9 @@ export interface SeriesStep {
   readonly last: number | null;
 }
 
+export const aggregates = ['avg', 'min', 'max', 'last', 'first', 'count'] as const;
+export type Aggregate = (typeof aggregates)[number];
+
 export type SeriesErrorCode = 'series-range' | 'series-too-long';
 
 export const SERIES_STEPS_MAX = 10_000;

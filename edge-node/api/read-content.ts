@@ -1,0 +1,80 @@
+import { isoTime } from '#shared/twin/document/iso-time.ts';
+import { isJsonObject, type JsonObject } from '#shared/twin/document/json.ts';
+import { valueAt } from '#shared/twin/document/json-pointer.ts';
+import { thingContent } from '#shared/twin/document/thing.ts';
+import { compileRql } from '#shared/twin/query/compile-rql.ts';
+import { selectFields } from '#shared/twin/query/field-selector.ts';
+import { ApiFailure, apiErrors } from './api-error.ts';
+import type { Call } from './call.ts';
+import {
+  isNamed,
+  readCondition,
+  readCount,
+  readFields,
+  readTags,
+  readTime,
+} from './request-facts.ts';
+import { cachedDocument, shownThing } from './thing.ts';
+
+/** A thing as it is, or was. */
+interface Version {
+  readonly revision: number;
+  readonly content: JsonObject;
+  /** With what the API adds to the content. */
+  readonly document: JsonObject;
+}
+
+/** GET of a thing or of what stands at a path of it, now or in the past. */
+export function readContent(call: Call<'content'>): Response {
+  const { resource, request, query } = call;
+  const { keys } = resource;
+  const fields = readFields(query);
+  const version = pastVersion(call) ?? presentVersion(call);
+  const tag = `"rev:${version.revision}"`;
+  const match = readTags(request, 'If-Match');
+  if (match !== undefined && !isNamed(match, version.revision)) {
+    throw new ApiFailure(
+      apiErrors.preconditionFailed(`the thing is at revision ${version.revision}`),
+    );
+  }
+  const noneMatch = readTags(request, 'If-None-Match');
+  const condition = readCondition(query, 'condition');
+  const unchanged = noneMatch !== undefined && isNamed(noneMatch, version.revision);
+  if (unchanged || (condition !== undefined && !compileRql(condition)(version.document))) {
+    return new Response(null, { status: 304, headers: { ETag: tag } });
+  }
+  const value = keys.length === 0 ? version.document : valueAt(version.content, keys);
+  if (value === undefined) throw new ApiFailure(apiErrors.partNotFound(keys));
+  const shown = fields !== 'all' && isJsonObject(value) ? selectFields(value, fields) : value;
+  return Response.json(shown, { headers: { ETag: tag } });
+}
+
+function presentVersion({ options, resource }: Call<'content'>): Version {
+  const { twins, clock } = options;
+  const thing = resource.device === undefined ? undefined : twins.get(resource.device);
+  if (thing === undefined) throw new ApiFailure(apiErrors.thingNotFound(resource.thingId));
+  const whole = resource.keys.length === 0;
+  return {
+    revision: thing.revision,
+    content: thingContent(thing),
+    document: whole ? shownThing(thing, clock.nowMs()) : cachedDocument(thing),
+  };
+}
+
+/** The version that the query names, also of a thing that is deleted by now. */
+function pastVersion({ options, resource, query }: Call<'content'>): Version | undefined {
+  const atRevision = readCount(query, 'at-historical-revision');
+  const atMs = readTime(query, 'at-historical-timestamp');
+  if (atRevision === undefined && atMs === undefined) return undefined;
+  const { thingId, device = '' } = resource;
+  const { history } = options.twins;
+  const revision = atRevision ?? history.revisionAt(device, atMs!);
+  const past = revision === undefined ? undefined : history.at(device, revision);
+  if (past?.content === undefined) {
+    const when = atRevision === undefined ? isoTime(atMs!) : `revision ${atRevision}`;
+    throw new ApiFailure(apiErrors.revisionNotFound(thingId, when));
+  }
+  const content = { ...past.content, thingId };
+  const added = { _revision: past.revision, _modified: isoTime(past.timeMs) };
+  return { revision: past.revision, content, document: { ...content, ...added } };
+}

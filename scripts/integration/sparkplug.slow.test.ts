@@ -1,0 +1,194 @@
+import assert from 'node:assert/strict';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, before, describe, it } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { startRecordingBroker } from '#edge-node/broker/recording-broker.fixture.ts';
+import { connectMqtt } from '#runtime/mqtt/mqtt-js-client.ts';
+import { silentLog as log } from '#runtime/observe/log.ts';
+import { type Grade, grade } from '#shared/sparkplug/conformance/grade.ts';
+import { rebirthRequest } from '#shared/sparkplug/host-commands.ts';
+import { freePorts } from '../free-ports.ts';
+import { until } from './deadline.ts';
+import {
+  type DoctorReport,
+  isInstalled,
+  type Plant,
+  Program,
+  readReport,
+  sparkplugStatus,
+  untilSo,
+  writePlant,
+} from './sparkplug.fixture.ts';
+
+const SOUND = [
+  'tck-id-payloads-nbirth-seq',
+  'tck-id-topics-dbirth-mqtt',
+  'tck-id-topics-ddata-seq-num',
+  'tck-id-topics-ndeath-payload',
+  'tck-id-topics-nbirth-bdseq-increment',
+  'tck-id-principles-rbe-recommended',
+  'tck-id-host-topic-phid-birth-payload',
+  'tck-id-host-topic-phid-death-payload',
+];
+
+const SEEN_BY_A_BROKER = [
+  'tck-id-principles-persistence-clean-session-311',
+  'tck-id-topics-nbirth-bdseq-matching',
+  'tck-id-message-flow-edge-node-birth-publish-will-message-qos',
+  'tck-id-message-flow-edge-node-birth-publish-phid-wait',
+  'tck-id-message-flow-edge-node-birth-publish-phid-offline',
+  'tck-id-operational-behavior-edge-node-intentional-disconnect-ndeath',
+  'tck-id-operational-behavior-host-application-connect-will',
+  'tck-id-message-flow-phid-sparkplug-subscription',
+  'tck-id-operational-behavior-host-application-termination',
+];
+
+const known = (plant: Plant, state: string, births: number) =>
+  untilSo(
+    () => sparkplugStatus(plant),
+    ({ nodes: [node] }) => node?.state === state && node.births === births,
+  );
+
+/** Data goes by exception, and what a machine is busy with changes from moment to moment. */
+const showSome = () => sleep(1500);
+
+async function listenIn(url: string, file: string): Promise<Program> {
+  const doctor = Program.diten(
+    'doctor',
+    'sparkplug',
+    '--url',
+    url,
+    '--seconds',
+    '300',
+    '--json',
+    file,
+  );
+  await until(() => doctor.output.includes('listening'));
+  return doctor;
+}
+
+function assertSound(report: DoctorReport, output: string): void {
+  assert.equal(report.summary.failMust, 0, output);
+  assert.equal(report.summary.failShould, 0, output);
+  const outcomes = new Map(report.assertions.map(({ id, outcome }) => [id, outcome]));
+  for (const id of SOUND) assert.equal(outcomes.get(id), 'pass', id);
+  assert.deepEqual(
+    { ...report.heard, messages: 0 },
+    { messages: 0, nodes: 1, devices: 2, hosts: 1 },
+  );
+}
+
+describe('a real agent and edge node over Sparkplug', { timeout: 110_000 }, () => {
+  let root: string;
+  before(() => {
+    root = mkdtempSync(join(tmpdir(), 'diten-sparkplug-'));
+  });
+  after(() => rmSync(root, { recursive: true, maxRetries: 5 }));
+
+  it("keeps to the specification on the edge node's own broker", async () => {
+    const [mqttPort = 0, httpPort = 0] = await freePorts(2);
+    const plant = { root: join(root, 'own'), mqttPort, httpPort };
+    const files = writePlant(plant);
+    const report = join(root, 'own.json');
+    await using edge = Program.diten('edge', '--config', files.edge);
+    await untilSo(
+      () => sparkplugStatus(plant),
+      ({ online }) => online,
+    );
+    await using doctor = await listenIn(`mqtt://127.0.0.1:${mqttPort}`, report);
+    await using first = Program.diten('device', '--config', files.agent);
+    await known(plant, 'born', 1);
+    await showSome();
+    await first.end('SIGKILL');
+    await known(plant, 'dead', 1);
+    await using second = Program.diten('device', '--config', files.agent);
+    const { nodes } = await known(plant, 'born', 2);
+    assert.deepEqual(nodes[0]?.bdSeq, 1);
+    await showSome();
+    assert.equal(await second.end('SIGTERM'), 0, second.output);
+    await known(plant, 'dead', 2);
+    assert.equal(await edge.end('SIGTERM'), 0, edge.output);
+    await until(() => doctor.output.includes('ended early'));
+    await until(() => doctor.output.includes('assertions:'));
+    assertSound(readReport(report), doctor.output);
+  });
+
+  it('keeps to it on Mosquitto, while the host goes and comes back', async (test) => {
+    if (!isInstalled('mosquitto')) return test.skip('mosquitto is not installed');
+    const [port = 0] = await freePorts(1);
+    const url = `mqtt://127.0.0.1:${port}`;
+    const report = join(root, 'mosquitto.json');
+    const settings = join(root, 'mosquitto.conf');
+    writeFileSync(settings, `listener ${port} 127.0.0.1\nallow_anonymous true\n`);
+    await using mosquitto = new Program('mosquitto', ['-c', settings]);
+    await until(() => mosquitto.output.includes('running'));
+    await using doctor = await listenIn(url, report);
+    await goThroughAll(join(root, 'mosquitto'), url);
+    assert.equal(await doctor.end('SIGINT'), 0, doctor.output);
+    assertSound(readReport(report), doctor.output);
+  });
+
+  it('keeps to what only a broker sees: connections, wills, subscriptions', async () => {
+    await using broker = await startRecordingBroker();
+    await goThroughAll(join(root, 'recorded'), `mqtt://127.0.0.1:${broker.port}`);
+    // The test's own client is no host application, and says nothing of itself.
+    const capture = broker.capture.filter(
+      (event) => !('client' in event && event.client === 'scada'),
+    );
+    const grades = grade(capture, { reorderTimeoutMs: 2000 });
+    const faults = grades.filter(({ outcome }) => outcome === 'fail');
+    assert.deepEqual(
+      faults.map(({ assertion, fault }) => [assertion.id, fault?.message]),
+      [],
+    );
+    const seen = new Set(grades.filter(({ outcome }) => outcome === 'pass').map(idOf));
+    for (const id of SEEN_BY_A_BROKER) assert.ok(seen.has(id), `${id} was decided`);
+  });
+});
+
+/** Births, data, a rebirth, both programs killed and back, and both stopped. */
+async function goThroughAll(root: string, sparkplugUrl: string): Promise<void> {
+  const [mqttPort = 0, httpPort = 0] = await freePorts(2);
+  const plant = { root, mqttPort, httpPort, sparkplugUrl };
+  const files = writePlant(plant);
+  await using edge = Program.diten('edge', '--config', files.edge);
+  await untilSo(
+    () => sparkplugStatus(plant),
+    ({ online }) => online,
+  );
+  await using first = Program.diten('device', '--config', files.agent);
+  await known(plant, 'born', 1);
+  await showSome();
+  await askForBirths(sparkplugUrl);
+  await known(plant, 'born', 2);
+  await first.end('SIGKILL');
+  await known(plant, 'dead', 2);
+  await using agent = Program.diten('device', '--config', files.agent);
+  await known(plant, 'born', 3);
+  await showSome();
+  await edge.end('SIGKILL');
+  await using back = Program.diten('edge', '--config', files.edge);
+  await known(plant, 'born', 1);
+  await showSome();
+  assert.equal(await agent.end('SIGTERM'), 0, agent.output);
+  await known(plant, 'dead', 1);
+  assert.equal(await back.end('SIGTERM'), 0, back.output);
+}
+
+function idOf({ assertion }: Grade): string {
+  return assertion.id;
+}
+
+async function askForBirths(url: string): Promise<void> {
+  await using mqtt = connectMqtt({
+    ...{ url, clientId: 'scada', keepaliveSeconds: 10, reconnectPeriodMs: 50, log },
+  });
+  await until(() => mqtt.connected);
+  const { topic, payload, qos, retain } = rebirthRequest(
+    { group: 'lab', node: 'mote-1' },
+    Date.now(),
+  );
+  await mqtt.publish(topic, payload, { qos, retain });
+}

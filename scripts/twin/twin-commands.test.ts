@@ -1,0 +1,99 @@
+import assert from 'node:assert/strict';
+import { execFile } from 'node:child_process';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, before, describe, it } from 'node:test';
+import { fileURLToPath } from 'node:url';
+import { createApi } from '#edge-node/api/api.ts';
+import { TwinStore } from '#edge-node/twins/twin-store.ts';
+import { createManualClock } from '#runtime/clock/manual-clock.ts';
+import { type HttpServer, serveHttp } from '#runtime/http/serve-http.ts';
+import { createEvents } from '#runtime/observe/events.ts';
+import { silentLog } from '#runtime/observe/log.ts';
+import { fail } from '#shared/basics/result.ts';
+
+const DITEN = fileURLToPath(new URL('../diten.ts', import.meta.url));
+const folder = mkdtempSync(join(tmpdir(), 'diten-twin-commands-'));
+const clock = createManualClock(5000);
+const twins = new TwinStore(join(folder, 'twins.sqlite'), { group: 'lab', nowMs: 0 });
+let server: HttpServer;
+
+before(async () => {
+  const commands = { send: () => fail('too-many-commands', 'no device in this test') };
+  const events = createEvents(silentLog, clock);
+  const status = () => ({ group: 'lab' });
+  const app = createApi({ twins, commands, group: 'lab', twinsMax: 100, clock, events, status });
+  server = await serveHttp(app.fetch, { host: '127.0.0.1', port: 0 });
+  for (const value of [20, 21, 22]) {
+    const sample = {
+      sequence: value,
+      property: 'env/t',
+      timeMs: value,
+      value,
+      quality: 'ok',
+    } as const;
+    const message = { epoch: '0'.repeat(16), available: value, samples: [sample] };
+    twins.commit([{ device: 'mote-1', message }], 5000);
+  }
+});
+after(async () => {
+  await server[Symbol.asyncDispose]();
+  twins[Symbol.dispose]();
+  rmSync(folder, { recursive: true });
+});
+
+/** Runs `diten twin ...` as a process of its own. */
+function twin(...words: string[]): Promise<{ code: unknown; out: string; err: string }> {
+  const args = [DITEN, 'twin', ...words, ...(words.includes('--url') ? [] : ['--url', server.url])];
+  return new Promise((resolve) => {
+    execFile(process.execPath, args, (error, out, err) =>
+      resolve({ code: error?.code ?? 0, out, err }),
+    );
+  });
+}
+
+describe('diten twin', { timeout: 60_000 }, () => {
+  it('sets, and shows what is desired, how far it is and why', async () => {
+    const set = await twin('set', 'mote-1', 'led/on', 'true');
+    assert.deepEqual(set, { code: 0, out: '', err: '' });
+    assert.equal(twins.get('mote-1')?.features.led?.desired.on?.value, true);
+    const [diff, why] = await Promise.all([twin('diff', 'mote-1'), twin('why', 'lab:mote-1')]);
+    assert.match(diff.out, /led\/on +true +- +1 +unseen +1970-01-01T00:00:05/);
+    assert.match(why.out, /led\/on = true: unseen\n {2}the device has never been online\n/);
+  });
+
+  it('lists, gets and replays', async () => {
+    const [list, get, history] = await Promise.all([
+      twin('ls', '--filter', 'gt(features/env/properties/t,21)'),
+      twin('get', 'mote-1', 'features/env/properties/t', '--revision', '2'),
+      twin('history', 'mote-1', '--from', '2', '--to', '3', '--json'),
+    ]);
+    assert.match(list.out, /lab:mote-1 +offline +\d/);
+    assert.equal(get.out, '21\n');
+    const revisions = history.out
+      .trim()
+      .split('\n')
+      .map((line) => JSON.parse(line)._revision);
+    assert.deepEqual(revisions, [2, 3]);
+  });
+
+  it('says what is wrong and how to mend it', async () => {
+    const answers = await Promise.all([
+      twin('get', 'mote-9'),
+      twin('ls', '--filter', 'eq(', '--json'),
+      twin('ls', '--url', 'http://127.0.0.1:1'),
+      twin('ls', '--url', 'nowhere'),
+      twin('history', 'mote-1', '--from', 'x'),
+    ]);
+    assert.deepEqual(
+      answers.map(({ code }) => code),
+      [1, 1, 1, 2, 2],
+    );
+    const said = answers.map(({ err }) => err);
+    assert.match(said[0]!, /things:thing.notfound: There is no thing lab:mote-9 here/);
+    assert.match(said[1]!, /rql.expression.invalid/);
+    assert.match(said[2]!, /no edge node answers at/);
+    assert.match(said[3]!, /--url: nowhere is no URL/);
+  });
+});
