@@ -10,13 +10,14 @@ import {
   type Genesis,
   parseGenesis,
   type Validator,
+  validatorSchema,
 } from '#shared/ledger/genesis.ts';
 
 /** How far a validator's clock may be off: a board without a clock of its own sets it by NTP. */
 const CLOCK_TOLERANCE_MS = 10_000;
 
-/** An edge node that the chain begins with. */
-interface FirstMember {
+/** An edge node that the chain begins with, or that is to join it. */
+interface Member {
   readonly name: string;
   /** Gets `node-key.pem`, unless there is one. */
   readonly dataFolder: string;
@@ -31,7 +32,7 @@ interface LedgerPlan {
   readonly folder: string;
   readonly chainId: string;
   readonly timeMs: number;
-  readonly members: readonly FirstMember[];
+  readonly members: readonly Member[];
 }
 
 /**
@@ -48,7 +49,7 @@ export function initLedger({ folder, chainId, timeMs, members }: LedgerPlan): st
     chainId,
     timeMs,
     clockToleranceMs: CLOCK_TOLERANCE_MS,
-    validators: members.map(firstValidator),
+    validators: members.map(memberOf),
     operators: [{ algorithm: 'ed25519', publicKey: operator.publicKey }],
   });
   if (!parsed.ok) {
@@ -71,7 +72,8 @@ function genesisText(genesis: Genesis): string {
   ].join('\n');
 }
 
-function firstValidator({ name, dataFolder, addresses, weight = 1 }: FirstMember): Validator {
+/** What the ledger says of a node, by the key in its data folder; makes the key where it is missing. */
+export function memberOf({ name, dataFolder, addresses, weight = 1 }: Member): Validator {
   makeFolder(dataFolder);
   const { validator, peer, cosigner, log } = openNodeKeys(join(dataFolder, 'node-key.pem'));
   return {
@@ -83,6 +85,15 @@ function firstValidator({ name, dataFolder, addresses, weight = 1 }: FirstMember
     log: log.publicKey,
     addresses: [...addresses],
   };
+}
+
+/** {@link memberOf} as TOML. Error (exit 2): `member-malformed`. */
+export function memberText(member: Member): string {
+  const parsed = validatorSchema.safeParse(memberOf(member));
+  if (parsed.success) return stringify(parsed.data).trimEnd();
+  const { path, message } = parsed.error.issues[0]!;
+  const what = `the member's ${path.join('.')}: ${message}`;
+  throw new ProgramError('member-malformed', what, { exit: exitCode.usage });
 }
 
 function makeFolder(folder: string): void {

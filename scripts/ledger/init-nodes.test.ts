@@ -8,9 +8,9 @@ import { loadConfig } from '#runtime/config/load-config.ts';
 import { openNodeKeys } from '#runtime/identity/node-keys.ts';
 import { openSigningKey } from '#runtime/identity/signing-key.ts';
 import { digestOf } from '#shared/identity/digest.ts';
-import { decodeGenesis, parseGenesis } from '#shared/ledger/genesis.ts';
+import { decodeGenesis, parseGenesis, validatorSchema } from '#shared/ledger/genesis.ts';
 import { useFolder } from '../model/diten.fixture.ts';
-import { initLedger } from './init-ledger.ts';
+import { initLedger, memberText } from './init-ledger.ts';
 import { type InitOptions, initNodes } from './init-nodes.ts';
 
 const at = useFolder();
@@ -127,4 +127,33 @@ describe('a first ledger', () => {
     const weights = genesis.ok && genesis.value.validators.map(({ weight }) => weight);
     assert.deepEqual(weights, [1, 0]);
   });
+});
+
+describe('diten ledger member', () => {
+  const joining = () => ({
+    name: 'edge-5',
+    dataFolder: at.path(`member-${folders++}`),
+    addresses: ['/ip4/10.0.0.5/tcp/4100'],
+  });
+
+  it('says what the ledger has to know of a node, by its own key', () => {
+    const member = joining();
+    const entry = validatorSchema.parse(parse(memberText({ ...member, weight: 0 })));
+    const keys = openNodeKeys(`${member.dataFolder}/node-key.pem`);
+    assert.deepEqual(
+      [entry.name, entry.weight, entry.publicKey, entry.peer],
+      ['edge-5', 0, keys.validator.publicKey, keys.peer],
+    );
+    assert.equal(memberText({ ...member, weight: 0 }), memberText({ ...member, weight: 0 }));
+  });
+
+  for (const [what, wrong] of [
+    ['name', { name: 'Edge 5' }],
+    ['addresses', { addresses: ['10.0.0.5:4100'] }],
+  ] as const) {
+    it(`refuses a wrong ${what} with exit code 2`, () => {
+      const refused = () => memberText({ ...joining(), ...wrong });
+      assert.throws(refused, { code: 'member-malformed', exit: 2, message: new RegExp(what) });
+    });
+  }
 });

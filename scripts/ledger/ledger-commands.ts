@@ -7,6 +7,7 @@ export function addLedgerCommands(program: Command): void {
   const ledger = program.command('ledger').description('the ledger of the edge nodes');
   addLedgerFileCommands(ledger);
   addSubmit(ledger);
+  addMember(ledger);
 
   ledger
     .command('simulate')
@@ -54,6 +55,27 @@ export function addLedgerCommands(program: Command): void {
     });
 }
 
+function addMember(ledger: Command): void {
+  ledger
+    .command('member')
+    .description('print what "submit validator.add" takes of an edge node that is to join')
+    .requiredOption('--name <name>', 'its name among the members')
+    .requiredOption('--data <dir>', 'its data folder; its key is made there if it has none')
+    .requiredOption('--address <multiaddr...>', 'where the others reach it: /ip4/.../tcp/4100')
+    .option('--weight <n>', 'its share of the vote; 0 to follow only', wholeWeight, 1)
+    .action(async ({ name, data, address, weight }: MemberOptions) => {
+      const { memberText } = await import('./init-ledger.ts');
+      console.log(memberText({ name, dataFolder: data, addresses: address, weight }));
+    });
+}
+
+interface MemberOptions {
+  readonly name: string;
+  readonly data: string;
+  readonly address: readonly string[];
+  readonly weight: number;
+}
+
 function addSubmit(ledger: Command): void {
   ledger
     .command('submit')
@@ -67,6 +89,14 @@ function addSubmit(ledger: Command): void {
       const { runSubmit } = await import('./submit-transaction.ts');
       process.exitCode = await runSubmit(type, body, options);
     });
+}
+
+function wholeWeight(text: string): number {
+  const weight = Number(text);
+  if (!Number.isInteger(weight) || weight < 0 || weight > 1000) {
+    throw new InvalidArgumentError('give a whole number from 0 to 1000');
+  }
+  return weight;
 }
 
 function wholeNumber(text: string): number {
