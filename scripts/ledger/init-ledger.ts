@@ -72,8 +72,8 @@ function genesisText(genesis: Genesis): string {
   ].join('\n');
 }
 
-/** What the ledger says of a node, by the key in its data folder; makes the key where it is missing. */
-export function memberOf({ name, dataFolder, addresses, weight = 1 }: Member): Validator {
+/** What the ledger says of a node, by the key in its data folder, which is made where missing. */
+function memberOf({ name, dataFolder, addresses, weight = 1 }: Member): Validator {
   makeFolder(dataFolder);
   const { validator, peer, cosigner, log } = openNodeKeys(join(dataFolder, 'node-key.pem'));
   return {
