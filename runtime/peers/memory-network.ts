@@ -289,7 +289,7 @@ class MemoryNode implements PeerNetwork {
     this.events.record('warn', code, { peer });
     this.#admission.penalise(peer);
     this.#hub.settle(this.self, peer);
-    this.#clock.after(this.#limits.penaltyMs, () => this.#settleSoon(peer));
+    this.#readmit(peer, this.#limits.penaltyMs);
   }
 
   counters(): Readonly<Record<string, number>> {
@@ -318,6 +318,15 @@ class MemoryNode implements PeerNetwork {
 
   async [Symbol.asyncDispose](): Promise<void> {
     if (!this.#isClosed) this.leave();
+  }
+
+  /** A timer may fire a little before the clock says so. */
+  #readmit(peer: PeerKey, delayMs: number): void {
+    this.#clock.after(delayMs, () => {
+      const isEarly = this.#admission.peers.has(peer) && !this.#admission.isAdmitted(peer);
+      if (!isEarly) this.#settleSoon(peer);
+      else if (!this.#isClosed) this.#readmit(peer, 1);
+    });
   }
 
   #settleSoon(peer: PeerKey): void {
