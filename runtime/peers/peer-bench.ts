@@ -14,9 +14,15 @@ export type Named = Pick<PeerNetwork, 'self' | 'addresses'>;
 
 export const bytes = (text: string) => new TextEncoder().encode(text);
 export const text = (body: Uint8Array) => new TextDecoder().decode(body);
-/** Waits until `isSo`; the test's own timeout ends it. */
+const PATIENCE_MS = 50_000;
+
+/** Waits until `isSo`, and fails after a while: a wait for ever keeps its process from ending. */
 export async function until(isSo: () => boolean): Promise<void> {
-  while (!isSo()) await sleep(2);
+  const endMs = performance.now() + PATIENCE_MS;
+  while (!isSo()) {
+    assert.ok(performance.now() < endMs, `not so in ${PATIENCE_MS} ms: ${isSo}`);
+    await sleep(2);
+  }
 }
 
 /** A list for `setPeers`. */
