@@ -30,11 +30,11 @@ export async function doctorSparkplug(options: DoctorOptions): Promise<number> {
   const capture =
     options.capture === undefined ? await record(options) : readCapture(options.capture);
   const grades = grade(capture, { reorderTimeoutMs: options.reorderTimeout });
-  for (const line of describe(grades)) console.log(line);
-  console.log(summarise(capture, grades));
   if (options.json !== undefined) {
     writeFileSync(options.json, `${JSON.stringify(reportOf(capture, grades), undefined, 2)}\n`);
   }
+  for (const line of describe(grades)) console.log(line);
+  console.log(summarise(capture, grades));
   return failsMust(grades) ? exitCode.failed : exitCode.ok;
 }
 
