@@ -16,6 +16,8 @@ export interface PredictRequest {
 
 export interface TrainRequest {
   readonly run: TrainingRun;
+  /** Whether it was cancelled before it began: a message of its own could come too late. */
+  readonly isCancelled: boolean;
   /** Where the run wants checkpoints: the last one there is, and the time between two. */
   readonly checkpoints?:
     | { readonly last: TrainingCheckpoint | undefined; readonly intervalMs: number }

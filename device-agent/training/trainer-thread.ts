@@ -77,7 +77,6 @@ export function connectTrainerThread(worker: Worker): TrainerThread {
         pending.set(id, { resolve, reject, onProgress, onCheckpoint });
       });
       post({ kind, id, asks } as TrainerCall, transfer);
-      if (signal?.aborted) cancel();
       signal?.addEventListener('abort', cancel, { once: true });
       // The worker answers a call with what the protocol says it answers.
       return answered.finally(() => signal?.removeEventListener('abort', cancel)) as never;

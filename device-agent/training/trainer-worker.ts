@@ -81,9 +81,10 @@ async function defineTask(spec: TrainerAsks<'define-task'>): Promise<TrainerAnsw
 
 async function train(
   id: number,
-  { run, checkpoints }: TrainerAsks<'train'>,
+  { run, isCancelled, checkpoints }: TrainerAsks<'train'>,
 ): Promise<TrainerAnswer<'train'>> {
   const cancel = new AbortController();
+  if (isCancelled) cancel.abort();
   runs.set(id, cancel);
   const wanted = task;
   try {

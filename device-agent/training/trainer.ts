@@ -30,7 +30,7 @@ export interface TrainerOptions {
 }
 
 interface TrainOptions {
-  /** Ends the run after its present chunk, with the outcome `cancelled`. */
+  /** Ends the run after its present chunk, or before its first, with the outcome `cancelled`. */
   readonly signal?: AbortSignal;
   readonly onProgress?: (progress: TrainingProgress) => void;
   /**
@@ -125,7 +125,11 @@ async function train(
   const failing = new AbortController();
   const answer = await thread.call(
     'train',
-    { run: moved, checkpoints: checkpoints && { last: checkpoints.load(), intervalMs } },
+    {
+      run: moved,
+      isCancelled: signal?.aborted ?? false,
+      checkpoints: checkpoints && { last: checkpoints.load(), intervalMs },
+    },
     {
       transfer: [...new Set([moved.inputs.buffer, moved.targets.buffer])],
       signal: signal ? AbortSignal.any([signal, failing.signal]) : failing.signal,

@@ -182,7 +182,9 @@ describe('the exchange of transactions', () => {
     }
     assert.equal(got.join(), all.map(({ digest }) => digest).join());
     assert.ok(sizes.length > 1 && Math.max(...sizes) < 300_000, `${sizes}`);
-    await assert.rejects(peer.request(networks[0]!.self, 'pending-transactions', Uint8Array.of(1)));
+    const malformed = peer.request(networks[0]!.self, 'pending-transactions', Uint8Array.of(1));
+    await assert.rejects(malformed, { name: 'PeerError', code: 'request-interrupted' });
     assert.equal(networks[0]!.counters()['pending-malformed'], 1);
+    assert.deepEqual(networks[0]!.connected(), []);
   });
 });
