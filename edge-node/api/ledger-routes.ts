@@ -60,7 +60,7 @@ export function createLedgerRoutes({ ledger, clock, waitMs = WAIT_MS }: LedgerRo
 function refusal({ code, message }: Failure): ApiError {
   const status = code === 'transaction-malformed' ? 400 : LATER.has(code) ? 503 : 409;
   const description = LATER.has(code) ? 'Send it again later.' : 'Mend it and sign it again.';
-  return { status, error: `ledger:${code}`, message, description };
+  return { status, error: `ledger:${code}`, message: `${message}.`, description };
 }
 
 /** What says nothing against the transaction. */

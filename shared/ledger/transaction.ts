@@ -83,7 +83,7 @@ export function decodeTransaction(
   if (!envelope.success) return malformed(sentenceOf(envelope.error));
   const schema = bodySchemaOf(envelope.data.type);
   if (schema === undefined) {
-    return malformed('is of no type that this version knows; is this node out of date?');
+    return malformed('is of no type that this version knows; check its type, or update this node');
   }
   const body = schema.safeParse(envelope.data.body);
   if (!body.success) return malformed(`has a body that ${sentenceOf(body.error)}`);
