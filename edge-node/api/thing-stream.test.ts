@@ -7,13 +7,10 @@ import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { createManualClock } from '#runtime/clock/manual-clock.ts';
 import { openDatabase } from '#runtime/database/database.ts';
-import { type HttpServer, serveHttp } from '#runtime/http/serve-http.ts';
-import { createEvents } from '#runtime/observe/events.ts';
-import { silentLog } from '#runtime/observe/log.ts';
-import { fail } from '#shared/basics/result.ts';
+import type { HttpServer } from '#runtime/http/serve-http.ts';
 import { twinSchema } from '../twins/twin-schema.ts';
 import { TwinStore } from '../twins/twin-store.ts';
-import { createApi } from './api.ts';
+import { serveTwins } from './api.fixture.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'diten-streams-'));
 const clock = createManualClock(5000);
@@ -21,11 +18,7 @@ const twins = new TwinStore(join(folder, 'twins.sqlite'), { group: 'lab', nowMs:
 let server: HttpServer;
 
 before(async () => {
-  const commands = { send: () => fail('too-many-commands', 'no device in this test') };
-  const events = createEvents(silentLog, clock);
-  const status = () => ({});
-  const app = createApi({ twins, commands, group: 'lab', twinsMax: 100, clock, events, status });
-  server = await serveHttp(app.fetch, { host: '127.0.0.1', port: 0 });
+  server = await serveTwins({ twins, clock });
 });
 after(async () => {
   await server[Symbol.asyncDispose]();

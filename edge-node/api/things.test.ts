@@ -4,12 +4,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, beforeEach, describe, it } from 'node:test';
 import { createManualClock } from '#runtime/clock/manual-clock.ts';
-import { type HttpServer, serveHttp } from '#runtime/http/serve-http.ts';
-import { createEvents } from '#runtime/observe/events.ts';
-import { silentLog } from '#runtime/observe/log.ts';
-import { fail } from '#shared/basics/result.ts';
+import type { HttpServer } from '#runtime/http/serve-http.ts';
 import { TwinStore } from '../twins/twin-store.ts';
-import { createApi } from './api.ts';
+import { serveTwins } from './api.fixture.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'diten-things-api-'));
 const clock = createManualClock(1_000_000);
@@ -21,11 +18,7 @@ let path = '';
 let device = '';
 
 before(async () => {
-  const commands = { send: () => fail('too-many-commands', 'no device in this test') };
-  const events = createEvents(silentLog, clock);
-  const status = () => ({});
-  const app = createApi({ twins, commands, group: 'lab', twinsMax: 100, clock, events, status });
-  server = await serveHttp(app.fetch, { host: '127.0.0.1', port: 0 });
+  server = await serveTwins({ twins, clock });
 });
 after(async () => {
   await server[Symbol.asyncDispose]();

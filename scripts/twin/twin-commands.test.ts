@@ -5,13 +5,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { fileURLToPath } from 'node:url';
-import { createApi } from '#edge-node/api/api.ts';
+import { serveTwins } from '#edge-node/api/api.fixture.ts';
 import { TwinStore } from '#edge-node/twins/twin-store.ts';
 import { createManualClock } from '#runtime/clock/manual-clock.ts';
-import { type HttpServer, serveHttp } from '#runtime/http/serve-http.ts';
-import { createEvents } from '#runtime/observe/events.ts';
-import { silentLog } from '#runtime/observe/log.ts';
-import { fail } from '#shared/basics/result.ts';
+import type { HttpServer } from '#runtime/http/serve-http.ts';
 
 const DITEN = fileURLToPath(new URL('../diten.ts', import.meta.url));
 const folder = mkdtempSync(join(tmpdir(), 'diten-twin-commands-'));
@@ -20,11 +17,7 @@ const twins = new TwinStore(join(folder, 'twins.sqlite'), { group: 'lab', nowMs:
 let server: HttpServer;
 
 before(async () => {
-  const commands = { send: () => fail('too-many-commands', 'no device in this test') };
-  const events = createEvents(silentLog, clock);
-  const status = () => ({ group: 'lab' });
-  const app = createApi({ twins, commands, group: 'lab', twinsMax: 100, clock, events, status });
-  server = await serveHttp(app.fetch, { host: '127.0.0.1', port: 0 });
+  server = await serveTwins({ twins, clock });
   for (const value of [20, 21, 22]) {
     const sample = {
       sequence: value,
