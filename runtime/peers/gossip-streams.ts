@@ -34,6 +34,12 @@ export function createGossipStreams(options: GossipStreamOptions): GossipStreams
   function guard(connection: Connection): Connection {
     const newStream: Connection['newStream'] = async (protocols, streamOptions) => {
       const stream = await openStream(connection, protocols, streamOptions);
+      // Gossipsub keeps the first stream it gets to a peer: one of a link that was replaced
+      // meanwhile would end with it, and the next link have none.
+      if (!isLinked(connection) || stream.status !== 'open') {
+        stream.abort(new Error('the link was lost or replaced'));
+        throw new Error('the link was lost or replaced while its stream was opened');
+      }
       endWith(stream, connection, 'the stream of published messages closed');
       return stream;
     };
