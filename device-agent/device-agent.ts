@@ -1,5 +1,6 @@
 import { systemClock } from '#runtime/clock/system-clock.ts';
 import { openDataFolder } from '#runtime/database/data-folder.ts';
+import { isDiskFull } from '#runtime/database/database.ts';
 import type { MqttClient } from '#runtime/mqtt/mqtt-client.ts';
 import { connectMqtt } from '#runtime/mqtt/mqtt-js-client.ts';
 import type { MqttWill } from '#runtime/mqtt/mqtt-session.ts';
@@ -48,7 +49,12 @@ export async function startDeviceAgent(
   const { actuators } = parts.use(await createActuators(config.actuators, log));
   const { id: device, group } = config;
   requireThermometer(config, sensors);
-  const presence = { epoch: outbox.epoch, properties: sensors.flatMap((each) => each.properties) };
+  const presence: PresenceFacts = {
+    get epoch() {
+      return outbox.epoch; // another one where the outbox was brought back from a copy
+    },
+    properties: sensors.flatMap((each) => each.properties),
+  };
   const will = presenceWill(config, presence);
   const mqtt = parts.use(
     connectMqtt({
@@ -82,6 +88,9 @@ export async function startDeviceAgent(
       publisher.notify();
       forecaster.observe(readings);
       sparkplug?.observe(readings);
+    },
+    lost(readings, cause) {
+      if (isDiskFull(cause)) outbox.abandon(readings.flatMap(samplesOf));
     },
   });
   parts.defer(() => handOver(mqtt, { publisher, will, log }));

@@ -1,3 +1,4 @@
+import { isDiskFull } from '#runtime/database/database.ts';
 import type { Log } from '#runtime/observe/log.ts';
 import {
   type FeatureVector,
@@ -88,9 +89,18 @@ export class Forecaster {
     const forecast = await this.#trainer.predict({ inputs: windows(task, vectors, count), count });
     if (!forecast.ok) throw new Error(forecast.error.message);
     if (this.#task !== task) return true; // these were another task's windows
-    this.#outbox.append(scores(task, readings, forecast.value));
+    this.#store(scores(task, readings, forecast.value));
     this.#onScores();
     return true;
+  }
+
+  #store(samples: readonly NewSample[]): void {
+    try {
+      this.#outbox.append(samples);
+    } catch (error) {
+      if (isDiskFull(error)) this.#outbox.abandon(samples);
+      throw error;
+    }
   }
 }
 
