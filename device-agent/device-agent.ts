@@ -49,12 +49,7 @@ export async function startDeviceAgent(
   const { actuators } = parts.use(await createActuators(config.actuators, log));
   const { id: device, group } = config;
   requireThermometer(config, sensors);
-  const presence: PresenceFacts = {
-    get epoch() {
-      return outbox.epoch; // another one where the outbox was brought back from a copy
-    },
-    properties: sensors.flatMap((each) => each.properties),
-  };
+  const presence = presenceFacts(outbox, sensors);
   const will = presenceWill(config, presence);
   const mqtt = parts.use(
     connectMqtt({
@@ -98,6 +93,15 @@ export async function startDeviceAgent(
   parts.use(sparkplug);
   parts.use(sampler);
   return parts.move();
+}
+
+function presenceFacts(outbox: Outbox, sensors: readonly Sensor[]): PresenceFacts {
+  return {
+    get epoch() {
+      return outbox.epoch; // another one where the outbox turns out to be brought back from a copy
+    },
+    properties: sensors.flatMap((each) => each.properties),
+  };
 }
 
 function presenceWill({ id, group }: AgentConfig, presence: PresenceFacts): MqttWill {

@@ -1,9 +1,9 @@
 import type { DatabaseSchema } from '#runtime/database/database.ts';
 
 /**
- * The tables of an outbox; `properties.produced` is kept by a trigger. `properties.thinned`: how far
- * the rule `thin` came in its present turn, which leaves `gap` sequences between samples; `runs`:
- * which process took the samples from a sequence on; `drops`: what was given up, by epoch;
+ * The tables of an outbox; `properties.produced` is kept by a trigger. `properties.thinned`: how
+ * far the rule `thin` came in its present turn, which leaves `gap` sequences between samples;
+ * `runs`: which process took the samples from a sequence on; `drops`: what was given up, by epoch;
  * `past_epochs`: how far each was shared with the edge node when that was found to have samples of
  * another copy of this file.
  */

@@ -290,8 +290,8 @@ class SqliteOutbox implements Outbox {
   }
 
   /**
-   * Goes on under a new name: all up to `shared` is at the edge node, the rest is numbered from 1 as
-   * if it had just been produced. What is acknowledged and kept gets numbers below.
+   * Goes on under a new name: all up to `shared` is at the edge node, the rest is numbered from 1
+   * as if it had just been produced. What is acknowledged and kept gets numbers below.
    */
   #beginEpoch(shared: number): void {
     const { epoch, counts } = this.#state;

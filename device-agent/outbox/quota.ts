@@ -2,7 +2,7 @@ import { z } from 'zod';
 import type { Database } from '#runtime/database/database.ts';
 import type { DropRule } from '#shared/twin/sample-stream.ts';
 
-/** Of what it may hold, a full outbox clears so large a part at once: one search for many samples. */
+/** Of what it may hold, a full outbox clears so much at once: one search for many samples. */
 const CLEARED_SHARE = 1 / 64;
 /** The part of the backlog that makes room when the file is too large. */
 const CLEARED_BY_SIZE_SHARE = 1 / 16;
@@ -143,7 +143,7 @@ interface Range {
   readonly before: number;
 }
 
-/** How much each of the largest gives, so that `wanted` is given and none has more left than them. */
+/** How much each of the largest gives: `wanted` in all, and then none has more than they have. */
 function fairShares(streams: readonly Stream[], wanted: number): (Stream & { gives: number })[] {
   const sorted = streams.toSorted((a, b) => b.held - a.held || a.id - b.id);
   let taken = 0;

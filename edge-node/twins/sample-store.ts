@@ -20,6 +20,12 @@ interface StreamRow {
   runs: string;
 }
 
+interface DroppedRow {
+  device: string;
+  rule: DropRule;
+  count: number;
+}
+
 /** How far a stream is accounted for, and from which runs of the device's agent it is. */
 export interface StreamPosition {
   readonly sequence: number;
@@ -59,10 +65,15 @@ export class SampleStore {
     return { sequence: row?.committed ?? 0, runs: row === undefined ? [] : runsOf(row) };
   }
 
-  /** How many samples a device gave up, by rule, over all its epochs; as it says itself. */
-  dropped(device: string): Partial<Record<DropRule, number>> {
-    const rows = this.#statements.dropped.all(device) as { rule: DropRule; count: number }[];
-    return Object.fromEntries(rows.map(({ rule, count }) => [rule, count]));
+  /** How many samples devices gave up, by device and rule, over all epochs; as they say. */
+  dropped(): Map<string, Partial<Record<DropRule, number>>> {
+    const rows = this.#statements.dropped.all() as DroppedRow[];
+    return new Map(
+      [...Map.groupBy(rows, ({ device }) => device)].map(([device, counts]) => [
+        device,
+        Object.fromEntries(counts.map(({ rule, count }) => [rule, count])),
+      ]),
+    );
   }
 
   /** The epoch that a device announced last, and how far it is accounted for. */
@@ -182,8 +193,8 @@ function prepare(database: Database) {
         'ON CONFLICT DO UPDATE SET count = max(count, excluded.count)',
     ),
     dropped: database.prepare(
-      'SELECT rule, sum(count) AS count FROM drops JOIN streams ON streams.id = stream ' +
-        'WHERE device = ? GROUP BY rule ORDER BY rule',
+      'SELECT device, rule, sum(count) AS count FROM drops JOIN streams ON streams.id = stream ' +
+        'GROUP BY device, rule ORDER BY device, rule',
     ),
     properties: database.prepare('SELECT id, name FROM properties WHERE device = ?'),
     insertProperty: database.prepare('INSERT INTO properties (device, name) VALUES (?, ?)'),

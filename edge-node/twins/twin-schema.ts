@@ -3,9 +3,9 @@ import type { DatabaseSchema } from '#runtime/database/database.ts';
 /**
  * The tables of the twin store. `streams.committed`: every sequence up to it is accounted for;
  * `streams.generation`: how often the device had changed its epoch by then; `streams.runs`: the
- * newest runs of the agent it is from, as JSON. `drops` is what the device says it gave up. `twins` holds what an
- * older version left to be carried over; `things` is each thing as it is, `revisions` the changes
- * that made it so, in the order of `position`, and `snapshots` its content now and then.
+ * newest runs of its agent, as JSON. `drops` is what devices say they gave up. `twins` holds what
+ * an older version left to be carried over; `things` is each thing as it is, `revisions` the
+ * changes that made it so, in the order of `position`, and `snapshots` its content now and then.
  */
 export const twinSchema: DatabaseSchema = {
   name: 'twin store',

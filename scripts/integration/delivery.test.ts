@@ -77,6 +77,29 @@ describe('delivery', { timeout: 120_000 }, () => {
     assertAllOnce(paths, 7000);
   });
 
+  it('tells the edge node what a full outbox dropped, by rule, and brings the rest', async () => {
+    const paths = folders();
+    await using edge = await startEdge(paths.edgeFolder);
+    const rules = [{ property: 'environment/*', drop: 'thin' as const }];
+    const limits = { unacknowledgedMax: 1000, rules };
+    await using device = await startDevice(paths.deviceFolder, edge.port, limits);
+    for (let i = 0; i < 3; i++) {
+      for (let part = 0; part < 5; part++) device.outbox.append(samples(500));
+      device.outbox.abandon(samples(3));
+      device.outbox.append(samples(7));
+      device.publisher.notify();
+      await inTime(device.publisher.drained());
+    }
+    const { produced, dropped } = device.outbox.counts();
+    assert.deepEqual([produced, dropped > 4000], [3 * 2510, true]);
+    const drops = { thin: dropped - 9, 'disk-full': 9 };
+    assert.deepEqual(edge.store.samples.dropped().get('mote-1'), drops);
+    assert.deepEqual(accountForDevice('mote-1', paths), {
+      ...{ id: 'mote-1', produced, committed: produced - dropped, droppedByRule: dropped, drops },
+      ...{ waiting: 0, missing: 0, duplicated: 0 },
+    });
+  });
+
   it('takes nothing across a gap, and goes on', async () => {
     const paths = folders();
     await using edge = await startEdge(paths.edgeFolder);

@@ -18,7 +18,7 @@ export interface DataMessage {
    * dropped by rule: the receiver need not wait for them.
    */
   readonly available: number;
-  /** The sequences behind it and before the first sample were dropped by rule; else there are none. */
+  /** The sequences behind it and before the first sample were dropped; there are none else. */
   readonly after?: number;
   /** Sequences left out between two samples were dropped by rule. */
   readonly samples: readonly Sample[];
