@@ -12,6 +12,7 @@ import { addTwinCommands } from './twin/twin-commands.ts';
 // Each command loads its own part when it runs: a device agent must not pay for the edge node.
 const program = new Command('diten')
   .description('Digital Twin Edge Network: device agents, edge nodes, field trials and ONNX models')
+  .enablePositionalOptions()
   .exitOverride()
   .showHelpAfterError('(diten --help lists the commands)');
 
