@@ -2,6 +2,7 @@ import { Command, CommanderError, InvalidArgumentError } from 'commander';
 import { exitCode } from '#runtime/process/program-error.ts';
 import { report } from '#runtime/process/run-program.ts';
 import { addBenchCommands } from './bench/bench-commands.ts';
+import { addChaosCommands } from './chaos/chaos-commands.ts';
 import { addDoctorCommands } from './doctor/doctor-commands.ts';
 import { addLedgerCommands } from './ledger/ledger-commands.ts';
 import { addModelCommands } from './model/model-commands.ts';
@@ -62,6 +63,7 @@ addLedgerCommands(program);
 addModelCommands(program);
 addBenchCommands(program);
 addDoctorCommands(program);
+addChaosCommands(program);
 addTwinCommands(program);
 
 function edgeCount(text: string): number {
