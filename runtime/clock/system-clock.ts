@@ -10,7 +10,7 @@ export const systemClock: Clock = {
   nowMs: () => Date.now() + shiftMs(),
   monotonicMs: () => performance.now(),
   after(delayMs, task) {
-    const timer = setTimeout(task, delayMs);
+    const timer = setTimeout(task, Math.max(0, delayMs));
     timer.unref();
     return () => clearTimeout(timer);
   },
