@@ -32,7 +32,7 @@ describe('the number of the Sparkplug session', () => {
   });
 });
 
-describe('Sparkplug session of the agent', { timeout: 8000 }, () => {
+describe('Sparkplug session of the agent', { timeout: 40_000 }, () => {
   it('connects with no number that could not be kept', async () => {
     using kept = openSessionCounter(join(root, 'full.sqlite'));
     let failures = 2;

@@ -15,7 +15,7 @@ import { SparkplugHost } from './sparkplug-host.ts';
 
 const EPOCH = '0'.repeat(16);
 
-describe('Sparkplug host application', { timeout: 15_000 }, () => {
+describe('Sparkplug host application', { timeout: 40_000 }, () => {
   let broker: Broker;
   let events: Events;
   let speaker: MqttClient;
