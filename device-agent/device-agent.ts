@@ -64,24 +64,34 @@ export async function startDeviceAgent(
   const publisher = parts.use(
     await Publisher.start({ outbox, mqtt, codec: plainTelemetryCodec, group, device, clock, log }),
   );
-  await startControl(config, { mqtt, outbox, actuators, log });
+  const outputs = await startControl(config, { mqtt, outbox, actuators, log });
   watchPresence({ mqtt, group, device, presence, clock, log, fail });
 
   const checkpoints = parts.use(openCheckpointStore(folder.file('checkpoints.sqlite')));
   const trainer = parts.use(startTrainer({ budget: trainingBudget(config, outbox), clock }));
-  const forecaster = new Forecaster({ outbox, trainer, log, onScores: () => publisher.notify() });
+  const { properties } = presence;
+  const shown = { properties, outputs, outbox, folder, clock, log };
+  const sparkplug = startSparkplug(config, shown);
+  const taken = (samples: readonly NewSample[]) => {
+    publisher.notify();
+    sparkplug?.observe(samples, outbox.counts().produced);
+  };
+  const forecaster = new Forecaster({
+    ...{ outbox, trainer, log },
+    onScores: taken,
+    onModel: (digest) => sparkplug?.showModel(digest),
+  });
   const learning = { outbox, trainer, checkpoints, forecaster };
   parts.use(await Learner.start({ mqtt, group, device, ...learning, clock, log }));
-  const sparkplug = startSparkplug(config, { ...presence, folder, clock, log });
   const sampler = startSampler({
     sensors,
     clock,
     log,
     sink(readings) {
-      outbox.append(readings.flatMap(samplesOf));
-      publisher.notify();
+      const samples = readings.flatMap(samplesOf);
+      outbox.append(samples);
+      taken(samples);
       forecaster.observe(readings);
-      sparkplug?.observe(readings);
     },
   });
   parts.defer(() => handOver(mqtt, { publisher, will, log }));
@@ -99,13 +109,14 @@ function presenceWill({ id, group }: AgentConfig, presence: PresenceFacts): Mqtt
 async function startControl(
   { id: device, group }: AgentConfig,
   { mqtt, outbox, actuators, log }: ControlParts,
-): Promise<void> {
-  await DesiredState.start({ mqtt, group, device, actuators, log });
+): Promise<DesiredState> {
+  const outputs = await DesiredState.start({ mqtt, group, device, actuators, log });
   const handlers = {
     ping: async (payload: JsonValue) => ({ status: 200, payload }),
     outbox: async () => ({ status: 200, payload: { epoch: outbox.epoch, ...outbox.counts() } }),
   };
   await CommandListener.start({ mqtt, group, device, handlers, log });
+  return outputs;
 }
 
 function samplesOf({ timeMs, values }: Reading): NewSample[] {

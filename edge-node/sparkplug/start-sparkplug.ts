@@ -4,6 +4,7 @@ import type { Events } from '#runtime/observe/events.ts';
 import type { Log } from '#runtime/observe/log.ts';
 import type { SparkplugAccess } from '../broker/sparkplug-rules.ts';
 import type { EdgeConfig } from '../edge-config.ts';
+import type { TwinStore } from '../twins/twin-store.ts';
 import { SparkplugHost } from './sparkplug-host.ts';
 
 /** Whom the node's broker lets in for Sparkplug; the host's token is new with each start. */
@@ -16,6 +17,7 @@ export interface SparkplugHostParts {
   readonly access: SparkplugAccess;
   /** Of the node's own broker. */
   readonly mqttPort: number;
+  readonly twins: TwinStore;
   readonly clock: Clock;
   readonly events: Events;
   readonly log: Log;
