@@ -50,17 +50,7 @@ export async function startDeviceAgent(
   requireThermometer(config, sensors);
   const presence = { epoch: outbox.epoch, properties: sensors.flatMap((each) => each.properties) };
   const will = presenceWill(config, presence);
-  const mqtt = parts.use(
-    connectMqtt({
-      url: config.mqtt.url,
-      clientId: device,
-      username: outbox.epoch,
-      keepaliveSeconds: config.mqtt.keepaliveSeconds,
-      reconnectPeriodMs: RECONNECT_PERIOD_MS,
-      will,
-      log,
-    }),
-  );
+  const mqtt = parts.use(connect(config, { epoch: outbox.epoch, will, log }));
   const publisher = parts.use(
     await Publisher.start({ outbox, mqtt, codec: plainTelemetryCodec, group, device, clock, log }),
   );
@@ -99,6 +89,16 @@ export async function startDeviceAgent(
   parts.use(sparkplug);
   parts.use(sampler);
   return parts.move();
+}
+
+function connect(
+  { id, mqtt: { url, keepaliveSeconds } }: AgentConfig,
+  { epoch, will, log }: { epoch: string; will: MqttWill; log: Log },
+): MqttClient {
+  return connectMqtt({
+    ...{ url, clientId: id, username: epoch, keepaliveSeconds, will, log },
+    reconnectPeriodMs: RECONNECT_PERIOD_MS,
+  });
 }
 
 function presenceWill({ id, group }: AgentConfig, presence: PresenceFacts): MqttWill {

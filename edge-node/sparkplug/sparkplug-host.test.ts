@@ -30,7 +30,7 @@ describe('Sparkplug host application', { timeout: 15_000 }, () => {
 
   beforeEach(async () => {
     events = createEvents(log, clock);
-    const sparkplug = { host: { id: 'edge-1', token: 'secret' }, observers: true };
+    const sparkplug = { host: { id: 'edge-1', token: 'secret' }, observers: true, operators: true };
     const access = groupAccessRules({ group: 'lab', isBarred: () => false, sparkplug });
     const limits = { payloadSizeBytesMax: 2 ** 20, clientsMax: 5 };
     broker = await startBroker({ host: '127.0.0.1', port: 0, ...limits, access, events });

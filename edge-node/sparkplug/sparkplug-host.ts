@@ -53,8 +53,8 @@ type WithoutTime<T> = T extends unknown ? Omit<T, 'at'> : never;
 
 /**
  * The edge node as a host application of Sparkplug B 3.0: says by its STATE that it is there, keeps
- * up with the edge nodes of its group, and asks for births where a message is missing. What it hears
- * goes into the twins: newest state, presence, and what others write to the outputs. It has a
+ * up with the edge nodes of its group, and asks for births where a message is missing. What it
+ * hears goes into the twins: newest state, presence, and what others write to the outputs. It has a
  * connection of its own, since STATE needs a will. At most `nodesMax` edge nodes are known; for a
  * new one the one that has been dead the longest is forgotten. What they do wrong are events.
  *

@@ -9,8 +9,9 @@ import { SparkplugHost } from './sparkplug-host.ts';
 
 /** Whom the node's broker lets in for Sparkplug; the host's token is new with each start. */
 export function sparkplugAccess({ id, sparkplug }: EdgeConfig): SparkplugAccess {
-  const { enabled, host = id, observers } = sparkplug;
-  return { host: enabled ? { id: host, token: randomUUID() } : undefined, observers };
+  const { enabled, host = id, observers, operators } = sparkplug;
+  const own = enabled ? { id: host, token: randomUUID() } : undefined;
+  return { host: own, observers, operators };
 }
 
 export interface SparkplugHostParts {

@@ -83,7 +83,8 @@ export function writePlant({ root, mqttPort, httpPort, sparkplugUrl }: Plant) {
       'mote-1',
       `[mqtt]\nurl = "mqtt://127.0.0.1:${mqttPort}"\n` +
         `[sparkplug]\nprimaryHost = "edge-1"\n${url}\n` +
-        '[[sensors]]\nkind = "host"\nperiodMs = 50\n',
+        '[[sensors]]\nkind = "host"\nperiodMs = 50\n' +
+        '[[actuators]]\nkind = "simulated"\nproperty = "led/on"\n',
     ),
   };
 }
