@@ -62,13 +62,13 @@ export async function startDeviceAgent(
   const { properties } = presence;
   const shown = { properties, outputs, outbox, folder, clock, log };
   const sparkplug = startSparkplug(config, shown);
-  const taken = (samples: readonly NewSample[]) => {
+  const stored = (measured: readonly NewSample[], taken: readonly NewSample[]) => {
     publisher.notify();
-    sparkplug?.observe(samples, outbox.counts().produced);
+    sparkplug?.observe(measured, taken, outbox.counts().produced);
   };
   const forecaster = new Forecaster({
     ...{ outbox, trainer, log },
-    onScores: taken,
+    onScores: (scores) => stored(scores, scores),
     onModel: (digest) => sparkplug?.showModel(digest),
   });
   const learning = { outbox, trainer, checkpoints, forecaster };
@@ -80,7 +80,7 @@ export async function startDeviceAgent(
     sink(readings) {
       const samples = readings.flatMap(samplesOf);
       outbox.append(samples);
-      taken(samples);
+      stored(samples, samples);
       forecaster.observe(readings);
     },
   });

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { featureMetrics, sampleReadings } from './feature-metrics.ts';
+import { featureMetrics, measuredReadings } from './feature-metrics.ts';
 
 const text = (key: string, value: string) => {
   return { key, datatype: 'String', value: { kind: 'string', value } };
@@ -53,11 +53,11 @@ describe('features as devices of Sparkplug', () => {
   });
 
   it('are told what was measured, as the outbox keeps it, by its sequence', () => {
-    const told = sampleReadings([
+    const told = measuredReadings([
       { property: 'air/temperature', timeMs: 1000.6, value: 21, quality: 'ok', sequence: 7 },
       { property: 'cpu/load', timeMs: 1000, value: Number.NaN, quality: 'ok', sequence: 8 },
       { property: 'air/humidity', timeMs: -5, value: null, quality: 'gap', sequence: 9 },
-      { property: 'cpu/heat', timeMs: 1000, value: 2, quality: 'stale', sequence: 10 },
+      { property: 'cpu/heat', timeMs: 1000, value: 2, quality: 'stale' },
     ]);
     const sequence = (value: bigint) => [
       { key: 'sequence', datatype: 'Int64', value: { kind: 'long', value } },
@@ -72,7 +72,7 @@ describe('features as devices of Sparkplug', () => {
       ],
       cpu: [
         { name: 'load', value: null, quality: 'bad', ...at(1000, 8n) },
-        { name: 'heat', value: 2, quality: 'stale', ...at(1000, 10n) },
+        { name: 'heat', value: 2, quality: 'stale', timestampMs: 1000 },
       ],
     });
   });

@@ -1,7 +1,8 @@
 import type { MetricDefinition, MetricQuality, Reading } from '#shared/sparkplug/edge-metrics.ts';
 import type { Property, PropertySet } from '#shared/sparkplug/metric.ts';
-import type { Quality, Sample } from '#shared/twin/sample.ts';
+import type { Quality } from '#shared/twin/sample.ts';
 import { sequenceProperty } from '#shared/wire/live-state.ts';
+import type { NewSample } from '../outbox/outbox.ts';
 import type { PropertyDescriptor } from '../sensors/sensor.ts';
 
 const qualityOf: Readonly<Record<Quality, MetricQuality>> = {
@@ -45,8 +46,11 @@ export function featureMetrics(
   return devices;
 }
 
-/** Samples as readings, in their order, by the Sparkplug device they belong to. */
-export function sampleReadings(samples: readonly Sample[]): ReadonlyMap<string, Reading[]> {
+/** What was measured; with a sequence where the outbox took it. */
+export type Measured = NewSample & { readonly sequence?: number };
+
+/** What was measured as readings, in its order, by the Sparkplug device it belongs to. */
+export function measuredReadings(samples: readonly Measured[]): ReadonlyMap<string, Reading[]> {
   const devices = new Map<string, Reading[]>();
   for (const { property, value, quality, timeMs, sequence } of samples) {
     const [feature, name] = splitProperty(property);
@@ -57,7 +61,7 @@ export function sampleReadings(samples: readonly Sample[]): ReadonlyMap<string, 
     readings.push({
       ...{ name, value: isKept ? value : null, timestampMs: Math.max(0, Math.round(timeMs)) },
       quality: !isKept && quality === 'ok' ? 'bad' : qualityOf[quality],
-      properties: [sequenceProperty(sequence)],
+      ...(sequence === undefined ? {} : { properties: [sequenceProperty(sequence)] }),
     });
   }
   return devices;

@@ -124,6 +124,19 @@ describe('what was measured while no Sparkplug session was up', () => {
     assert.equal(shown.at(-1), 1111);
   });
 
+  it('is numbered anew with its outbox', () => {
+    using replay = open();
+    measure(30);
+    replay.resume(none);
+    clock.advance(100);
+    replay.renumbered();
+    clock.advance(1000);
+    assert.deepEqual(shown, [...upTo(1, 10), ...upTo(1, 30)]);
+    replay.renumbered();
+    clock.advance(1000);
+    assert.equal(shown.length, 40);
+  });
+
   it('is given up by nothing but its own end: not by a disk that is full', () => {
     const full = new Proxy(store, {
       get(target, key) {

@@ -59,6 +59,14 @@ export class HistoryReplay implements Disposable {
     this.#cancelTimer();
   }
 
+  /** The outbox numbers anew what it holds, from 1. */
+  renumbered(): void {
+    if (this.#after === undefined) return;
+    this.#through = this.#options.outbox.counts().produced;
+    this.#isShown = () => false;
+    this.#keep(0);
+  }
+
   [Symbol.dispose](): void {
     this.#cancelTimer();
     this.#keep(this.#after);
@@ -77,10 +85,11 @@ export class HistoryReplay implements Disposable {
     const samples = outbox
       .following(after, countMax)
       .filter(({ sequence }) => sequence <= this.#through);
-    const first = samples[0]?.sequence ?? this.#through + 1;
-    if (first > after + 1) onNotShown(first - after - 1);
+    // Less than was asked for is all there is.
+    const last = samples.length < countMax ? this.#through : samples.at(-1)!.sequence;
+    const gone = last - after - samples.length;
+    if (gone > 0) onNotShown(gone);
     show(samples.filter((sample) => this.#isNews(sample)));
-    const last = samples.at(-1)?.sequence ?? this.#through;
     this.#after = last;
     this.#batches++;
     if (last >= this.#through) this.#keep(undefined);

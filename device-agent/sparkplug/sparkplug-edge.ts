@@ -16,7 +16,12 @@ import { NOT_SHOWN_METRIC, OUTBOX_METRIC, outboxIdOf } from '#shared/wire/live-s
 import type { Outputs } from '../control/desired-state.ts';
 import type { NewSample, Outbox } from '../outbox/outbox.ts';
 import type { PropertyDescriptor } from '../sensors/sensor.ts';
-import { featureMetrics, sampleReadings, splitProperty } from './feature-metrics.ts';
+import {
+  featureMetrics,
+  type Measured,
+  measuredReadings,
+  splitProperty,
+} from './feature-metrics.ts';
 import { HistoryReplay } from './history-replay.ts';
 import { MODEL_DEVICE, modelMetrics, modelReading } from './model-metrics.ts';
 import type { SessionStore } from './session-store.ts';
@@ -63,6 +68,7 @@ export class SparkplugEdge implements AsyncDisposable {
   /** The newest sequence of each property. */
   readonly #newest = new Map<string, number>();
   #notShown = 0;
+  #epoch = '';
   #session: EdgeSession;
   #cancelWake: () => void = () => undefined;
 
@@ -103,18 +109,23 @@ export class SparkplugEdge implements AsyncDisposable {
   }
 
   /**
-   * Shows what the outbox has just taken, where it says something new; of each property the newest.
-   * `lastSequence` is that of the last of them.
+   * Shows what was measured, where it says something new; of each property the newest. What of it
+   * the outbox took is in `taken`, the last under `lastSequence`: by that the twin knows it.
    */
-  observe(taken: readonly NewSample[], lastSequence: number): void {
+  observe(measured: readonly NewSample[], taken: readonly NewSample[], lastSequence: number): void {
+    this.#heedEpoch();
     const before = lastSequence - taken.length;
-    const newest = new Map<string, Sample>();
-    for (const [index, sample] of taken.entries()) {
-      newest.set(sample.property, { ...sample, sequence: before + 1 + index });
+    const sequences = new Map(
+      taken.map(({ property, timeMs }, i) => [`${property} ${timeMs}`, before + 1 + i]),
+    );
+    const newest = new Map<string, Measured>();
+    for (const sample of measured) {
+      const sequence = sequences.get(`${sample.property} ${sample.timeMs}`);
+      newest.set(sample.property, sequence === undefined ? sample : { ...sample, sequence });
+      if (sequence !== undefined) this.#newest.set(sample.property, sequence);
     }
-    for (const { property, sequence } of newest.values()) this.#newest.set(property, sequence);
     if (!isOnline(this.#session)) this.#history.missed(before);
-    this.#report(sampleReadings([...newest.values()]));
+    this.#report(measuredReadings([...newest.values()]));
   }
 
   /** Shows which model the device runs, a Sparkplug device of its own; `undefined` while none. */
@@ -223,7 +234,7 @@ export class SparkplugEdge implements AsyncDisposable {
     };
     const born = samples.filter(isBorn);
     if (born.length < samples.length) this.#countNotShown(samples.length - born.length);
-    const devices = [...sampleReadings(born)].map(([device, readings]) => {
+    const devices = [...measuredReadings(born)].map(([device, readings]) => {
       return [device, readings.map((each) => ({ ...each, isHistorical: true }))] as const;
     });
     this.#report(new Map(devices));
@@ -235,8 +246,17 @@ export class SparkplugEdge implements AsyncDisposable {
     }
   }
 
+  /** An outbox that begins again numbers anew what it holds. */
+  #heedEpoch(): void {
+    if (this.#epoch === this.#options.outbox.epoch) return;
+    this.#newest.clear();
+    this.#history.renumbered();
+    this.#defineNode();
+  }
+
   #defineNode(): void {
     const { clock, outbox } = this.#options;
+    this.#epoch = outbox.epoch;
     const now = { timestampMs: clock.nowMs(), quality: 'good' } as const;
     this.#do({
       kind: 'define',
@@ -246,7 +266,7 @@ export class SparkplugEdge implements AsyncDisposable {
       ],
       initial: [
         { name: OUTBOX_METRIC, value: outboxIdOf(outbox.epoch), ...now },
-        { name: NOT_SHOWN_METRIC, value: 0n, ...now },
+        { name: NOT_SHOWN_METRIC, value: BigInt(this.#notShown), ...now },
       ],
     });
   }

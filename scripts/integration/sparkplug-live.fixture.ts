@@ -89,7 +89,7 @@ export async function startAgentHalf(url: string, { file, outbox }: ReturnType<t
     timeMs = Math.max(timeMs + 1, clock.nowMs());
     const sample: NewSample = { property: TEMPERATURE, timeMs, value, quality: 'ok' };
     outbox.append([sample]);
-    edge.observe([sample], outbox.counts().produced);
+    edge.observe([sample], [sample], outbox.counts().produced);
   };
   const publish = () => Publisher.start({ outbox, mqtt, codec, group, device, clock, log });
   return {

@@ -137,7 +137,7 @@ describe('an agent over Sparkplug and its own channel', { timeout: 60_000 }, () 
     agent.edge.showModel('ab'.repeat(32));
     const score = { property: anomalyScoreProperty, timeMs: 5, value: 0.5, quality: 'ok' } as const;
     outbox.append([score]);
-    agent.edge.observe([score], outbox.counts().produced);
+    agent.edge.observe([score], [score], outbox.counts().produced);
     agent.edge.showModel('cd'.repeat(32));
     agent.edge.showModel(undefined);
     await until(() => heard.length === 4);
