@@ -39,6 +39,8 @@ export const agentConfigSchema = z.strictObject({
       unacknowledgedMax: z.int().min(1000).default(2_000_000),
       /** Acknowledged samples kept to learn from. */
       acknowledgedKept: z.int().min(0).default(20_000),
+      /** Of what it held when a connection began, so many samples go to the edge node a second. */
+      historyPerSecond: z.int().min(100).default(20_000),
     })
     .prefault({}),
   training: z

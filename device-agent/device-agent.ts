@@ -52,7 +52,10 @@ export async function startDeviceAgent(
   const will = presenceWill(config, presence);
   const mqtt = parts.use(connect(config, { epoch: outbox.epoch, will, log }));
   const publisher = parts.use(
-    await Publisher.start({ outbox, mqtt, codec: plainTelemetryCodec, group, device, clock, log }),
+    await Publisher.start({
+      ...{ outbox, mqtt, codec: plainTelemetryCodec, group, device, clock, log },
+      historyPerSecond: config.outbox.historyPerSecond,
+    }),
   );
   const outputs = await startControl(config, { mqtt, outbox, actuators, log });
   watchPresence({ mqtt, group, device, presence, clock, log, fail });

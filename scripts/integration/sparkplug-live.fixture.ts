@@ -91,7 +91,10 @@ export async function startAgentHalf(url: string, { file, outbox }: ReturnType<t
     outbox.append([sample]);
     edge.observe([sample], [sample], outbox.counts().produced);
   };
-  const publish = () => Publisher.start({ outbox, mqtt, codec, group, device, clock, log });
+  const publish = (historyPerSecond: number) => {
+    const channel = { outbox, mqtt, codec, group, device, clock, log };
+    return Publisher.start({ ...channel, historyPerSecond });
+  };
   return {
     ...{ edge, measure, publish },
     [Symbol.asyncDispose]: () => kept.disposeAsync(),
