@@ -57,10 +57,12 @@ export async function startEdgeNode(config: EdgeConfig, log: Log): Promise<Async
     }),
   );
   const sources = { config, startedMs, clock, twins, learning, ledger, network, events };
-  const host = { access: sparkplugRoles, mqttPort: broker.port, clock, events, log };
+  const host = { access: sparkplugRoles, mqttPort: broker.port, twins, clock, events, log };
   const sparkplug = parts.use(startSparkplugHost(config, host));
   const status = () => ({ ...nodeStatus(sources), sparkplug: sparkplug?.status() ?? null });
-  const api = createApi({ twins, ledger, commands, group, twinsMax, clock, events, status });
+  const seenLive = (device: string) => sparkplug?.presenceOf(device);
+  const served = { twins, ledger, commands, group, twinsMax, clock, events, status, seenLive };
+  const api = createApi(served);
   const http = parts.use(await serveHttp(api.fetch, config.http));
   log.info({ api: http.url, mqttPort: broker.port, peers: network.addresses }, 'edge node is up');
   return parts.move();

@@ -2,6 +2,7 @@ import { Hono } from 'hono';
 import type { Clock } from '#runtime/clock/clock.ts';
 import type { Events } from '#runtime/observe/events.ts';
 import type { LedgerNode } from '../ledger/ledger-node.ts';
+import type { Presence } from '../sparkplug/node-table.ts';
 import type { CommandSender } from '../twins/control/command-sender.ts';
 import type { TwinStore } from '../twins/twin-store.ts';
 import { ApiFailure, apiErrors, toResponse } from './api-error.ts';
@@ -21,6 +22,8 @@ export interface ApiOptions {
   readonly twinsMax: number;
   readonly clock: Clock;
   readonly events: Events;
+  /** Whether a device is seen live over Sparkplug. */
+  readonly seenLive?: (device: string) => Presence | undefined;
   /** What `/status` shows. */
   readonly status: () => object;
 }

@@ -4,6 +4,7 @@ import { valueAt } from '#shared/twin/document/json-pointer.ts';
 import { thingContent } from '#shared/twin/document/thing.ts';
 import { compileRql } from '#shared/twin/query/compile-rql.ts';
 import { selectFields } from '#shared/twin/query/field-selector.ts';
+import { deviceOf } from '../twins/thing-facts.ts';
 import { ApiFailure, apiErrors } from './api-error.ts';
 import type { Call } from './call.ts';
 import {
@@ -54,10 +55,11 @@ function presentVersion({ options, resource }: Call<'content'>): Version {
   const thing = resource.device === undefined ? undefined : twins.get(resource.device);
   if (thing === undefined) throw new ApiFailure(apiErrors.thingNotFound(resource.thingId));
   const whole = resource.keys.length === 0;
+  const live = options.seenLive?.(deviceOf(thing));
   return {
     revision: thing.revision,
     content: thingContent(thing),
-    document: whole ? shownThing(thing, clock.nowMs()) : cachedDocument(thing),
+    document: whole ? shownThing(thing, clock.nowMs(), live) : cachedDocument(thing),
   };
 }
 

@@ -4,6 +4,7 @@ import { thingDelta } from '#shared/twin/document/delta.ts';
 import type { JsonObject, JsonValue } from '#shared/twin/document/json.ts';
 import { explainThing } from '#shared/twin/document/why.ts';
 import { selectFields } from '#shared/twin/query/field-selector.ts';
+import { deviceOf } from '../twins/thing-facts.ts';
 import type { ApiOptions } from './api.ts';
 import { ApiFailure, apiErrors } from './api-error.ts';
 import { type Call, existing } from './call.ts';
@@ -77,7 +78,7 @@ async function respond(call: Call): Promise<Response> {
 }
 
 function listThings({ options, query }: Call<'list'>): JsonObject[] {
-  const { twins, clock } = options;
+  const { twins, clock, seenLive } = options;
   const fields = readFields(query);
   const devices = readDevices(query, options.group);
   const things =
@@ -86,7 +87,7 @@ function listThings({ options, query }: Call<'list'>): JsonObject[] {
       : devices.map((device) => twins.get(device)).filter((thing) => thing !== undefined);
   if (things.length > LISTED_MAX) throw new ApiFailure(apiErrors.idsRequired(LISTED_MAX));
   const nowMs = clock.nowMs();
-  const shown = things.map((thing) => shownThing(thing, nowMs));
+  const shown = things.map((thing) => shownThing(thing, nowMs, seenLive?.(deviceOf(thing))));
   return fields === 'all' ? shown : shown.map((thing) => selectFields(thing, fields));
 }
 
