@@ -17,9 +17,12 @@ import {
   Gt,
   Like,
   NodeHttpBasicAuth,
-  type NodeHttpBearerAuth,
+  NodeHttpBearerAuth,
   Thing,
 } from '@eclipse-ditto/ditto-javascript-client-node';
+import { Access } from '#edge-node/api/access/access.ts';
+import { addToken } from '#edge-node/api/access/token-file.ts';
+import { serveTwins } from '#edge-node/api/api.fixture.ts';
 import { until } from './deadline.ts';
 import { startServedDevice, startServedEdge } from './served-edge.fixture.ts';
 
@@ -221,5 +224,25 @@ describe("the API through Eclipse Ditto's client", { timeout: 60_000 }, () => {
     assert.equal(sent.status, 202);
     const binary = messages.messageToThing(id, 'restart', '', 'application/octet-stream');
     assert.deepEqual(await refused(binary), [415, 'api:mediatype.unsupported']);
+  });
+
+  it('shows a token as bearer, or as password', async () => {
+    const tokens = join(folder, 'tokens.json');
+    const made = addToken(tokens, { name: 'ann', role: 'write', nowMs: 0 });
+    assert.ok(made.ok);
+    const token = made.value;
+    const guarded = new Access({ tokens, isOpen: false, events: edge.options.events });
+    await using http = await serveTwins({ ...edge.options, access: guarded });
+    const served = { ...edge, port: http.port };
+    const bearer = NodeHttpBearerAuth.newInstance({ getToken: () => token });
+    for (const [n, shown] of [bearer, NodeHttpBasicAuth.newInstance('ann', token)].entries()) {
+      const { status } = await clientOf(served, shown)
+        .getThingsHandle()
+        .putThing(new Thing(`lab:by-${n}`));
+      assert.equal(status, 201);
+    }
+    const wrong = NodeHttpBasicAuth.newInstance('ditto', 'ditto');
+    const answer = refused(clientOf(served, wrong).getThingsHandle().getThing('lab:by-0'));
+    assert.deepEqual(await answer, [401, 'api:token.required']);
   });
 });
