@@ -1,22 +1,40 @@
 import { z } from 'zod';
+import { openApiDocument } from './openapi.ts';
 import type { Route } from './route.ts';
+import { anySchema } from './schemas.ts';
 
 const statusSchema = z.looseObject({ node: z.string(), group: z.string() }).partial();
 
-/** What concerns the node and not one of its things. */
-export const nodeRoutes: readonly Route[] = [
-  {
-    path: '/status',
-    operations: {
-      GET: {
-        id: 'getStatus',
-        summary: 'The state of the node.',
-        role: 'read',
-        answers: {
-          200: { description: 'Its state.', content: { 'application/json': statusSchema } },
+/**
+ * What concerns the node and not one of its things.
+ *
+ * @param routes - All routes of the API, these among them.
+ */
+export function nodeRoutes(routes: () => readonly Route[]): Route[] {
+  return [
+    {
+      path: '/status',
+      operations: {
+        GET: {
+          ...{ id: 'getStatus', summary: 'The state of the node.', role: 'read' },
+          answers: {
+            200: { description: 'Its state.', content: { 'application/json': statusSchema } },
+          },
+          answer: ({ options }) => Response.json(options.status()),
         },
-        answer: ({ options }) => Response.json(options.status()),
       },
     },
-  },
-];
+    {
+      path: '/openapi.json',
+      operations: {
+        GET: {
+          ...{ id: 'getOpenApi', summary: 'This description.', role: 'read' },
+          answers: {
+            200: { description: 'OpenAPI 3.1.', content: { 'application/json': anySchema } },
+          },
+          answer: ({ caller }) => Response.json(openApiDocument(routes(), caller.needsToken)),
+        },
+      },
+    },
+  ];
+}

@@ -10,8 +10,8 @@ import { thingsRoutes } from './things-routes.ts';
 
 /** Everything the API answers; the first that fits a path does. */
 export function routesOf({ ledger, clock }: Pick<ApiOptions, 'ledger' | 'clock'>): Route[] {
-  return [
-    ...nodeRoutes,
+  const routes: Route[] = [
+    ...nodeRoutes(() => routes),
     ...searchRoutes,
     ...thingsRoutes,
     ...insightRoutes,
@@ -19,4 +19,5 @@ export function routesOf({ ledger, clock }: Pick<ApiOptions, 'ledger' | 'clock'>
     ...contentRoutes,
     ...(ledger === undefined ? [] : createLedgerRoutes({ ledger, clock })),
   ];
+  return routes;
 }
