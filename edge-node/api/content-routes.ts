@@ -12,6 +12,7 @@ import { readContent } from './read-content.ts';
 import type { Route } from './route.ts';
 import { anySchema, shownFeatureSchema, shownThingSchema } from './schemas.ts';
 import { wantsEvents, watchThings } from './watch-things.ts';
+import { DESCRIPTION_TYPE, describeThing, wantsDescription } from './wot.ts';
 
 /** One part of a thing: where it stands, what it is called, and what it looks like. */
 interface Part {
@@ -56,6 +57,11 @@ const parts: readonly Part[] = [
   },
 ];
 
+function read(call: Call): Response {
+  if (wantsEvents(call.request)) return watchThings(call);
+  return wantsDescription(call) ? describeThing(call) : readContent(call);
+}
+
 /** A thing and every part of its content. */
 export const contentRoutes: readonly Route[] = parts.map(routeOf);
 
@@ -65,7 +71,11 @@ function routeOf({ path, name, shown, written }: Part): Route {
   const changed = { 204: { description: 'It was there, and is changed.' } };
   const json = { 'application/json': shown };
   const made = { 201: { description: 'It was made.', content: json } };
-  const streamed = { ...json, 'text/event-stream': anySchema };
+  const streamed = {
+    ...json,
+    'text/event-stream': anySchema,
+    ...(path === '' ? { [DESCRIPTION_TYPE]: anySchema } : {}),
+  };
   return {
     path: `/api/2/things/{thingId}${path}`,
     operations: {
@@ -78,7 +88,7 @@ function routeOf({ path, name, shown, written }: Part): Route {
           200: { description: 'It, with its revision as ETag.', content: streamed },
           304: { description: 'It has not changed, or the condition does not hold.' },
         },
-        answer: (call: Call) => (wantsEvents(call.request) ? watchThings(call) : readContent(call)),
+        answer: read,
       },
       PUT: {
         id: `put${name}`,

@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { openApiDocument } from './openapi.ts';
 import type { Route } from './route.ts';
 import { anySchema } from './schemas.ts';
+import { DESCRIPTION_TYPE, describeCollection } from './wot.ts';
 
 const statusSchema = z.looseObject({ node: z.string(), group: z.string() }).partial();
 
@@ -21,6 +22,22 @@ export function nodeRoutes(routes: () => readonly Route[]): Route[] {
             200: { description: 'Its state.', content: { 'application/json': statusSchema } },
           },
           answer: ({ options }) => Response.json(options.status()),
+        },
+      },
+    },
+    {
+      path: '/.well-known/wot',
+      operations: {
+        GET: {
+          ...{
+            id: 'getWot',
+            summary: 'Where the things of this node are described.',
+            role: 'read',
+          },
+          answers: {
+            200: { description: 'A collection.', content: { [DESCRIPTION_TYPE]: anySchema } },
+          },
+          answer: describeCollection,
         },
       },
     },

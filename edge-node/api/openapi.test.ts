@@ -102,7 +102,7 @@ describe('the description of the HTTP API', { timeout: 60_000 }, () => {
       const url = `${server.url}${fill(path.replaceAll('+}', '}'))}`;
       const response = await fetch(url);
       assert.equal(response.status, 200, path);
-      const schema = operation.answers[200]?.content?.['application/json'];
+      const schema = Object.values(operation.answers[200]?.content ?? {})[0];
       assert.ok(schema, path);
       const parsed = schema.safeParse(await response.json());
       assert.ok(parsed.success, `${path}: ${parsed.error?.message}`);
