@@ -52,20 +52,16 @@ export async function startDeviceAgent(
   const presence = presenceFacts(outbox, sensors);
   const will = presenceWill(config, presence);
   const mqtt = parts.use(connect(config, { epoch: outbox.epoch, will, log }));
-  const publisher = parts.use(
-    await Publisher.start({
-      ...{ outbox, mqtt, codec: plainTelemetryCodec, group, device, clock, log },
-      historyPerSecond: config.outbox.historyPerSecond,
-    }),
-  );
+  const { historyPerSecond } = config.outbox;
+  const publishing = { codec: plainTelemetryCodec, historyPerSecond, group, device, clock, log };
+  const publisher = parts.use(await Publisher.start({ ...publishing, outbox, mqtt }));
   const outputs = await startControl(config, { mqtt, outbox, actuators, log });
   watchPresence({ mqtt, group, device, presence, clock, log, fail });
 
   const checkpoints = parts.use(openCheckpointStore(folder.file('checkpoints.sqlite')));
   const trainer = parts.use(startTrainer({ budget: trainingBudget(config, outbox), clock }));
   const { properties } = presence;
-  const shown = { properties, outputs, outbox, folder, clock, log };
-  const sparkplug = startSparkplug(config, shown);
+  const sparkplug = startSparkplug(config, { properties, outputs, outbox, folder, clock, log });
   const stored = (measured: readonly NewSample[], taken: readonly NewSample[]) => {
     publisher.notify();
     sparkplug?.observe(measured, taken, outbox.counts().produced);
