@@ -6,6 +6,7 @@ import { addChaosCommands } from './chaos/chaos-commands.ts';
 import { addDoctorCommands } from './doctor/doctor-commands.ts';
 import { addLedgerCommands } from './ledger/ledger-commands.ts';
 import { addModelCommands } from './model/model-commands.ts';
+import { addTokenCommands } from './token/token-commands.ts';
 import type { TrialOptions } from './trial/run-trial.ts';
 import type { VerifyOptions } from './trial/verify-delivery.ts';
 import { addTwinCommands } from './twin/twin-commands.ts';
@@ -65,6 +66,7 @@ addBenchCommands(program);
 addDoctorCommands(program);
 addChaosCommands(program);
 addTwinCommands(program);
+addTokenCommands(program);
 
 function edgeCount(text: string): number {
   const edges = Number(text);
