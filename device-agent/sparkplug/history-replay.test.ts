@@ -99,6 +99,18 @@ describe('what was measured while no Sparkplug session was up', () => {
     assert.deepEqual(shown, upTo(1, 100));
   });
 
+  it('ends where it did when births are asked for in between', () => {
+    using replay = open();
+    measure(30);
+    replay.resume(none);
+    clock.advance(100);
+    measure(5);
+    replay.pause();
+    replay.resume(none);
+    clock.advance(1000);
+    assert.deepEqual(shown, upTo(1, 30));
+  });
+
   it('is left out where it says nothing new', () => {
     using replay = open();
     measure(20, (i) => Math.floor(i / 10));

@@ -30,6 +30,8 @@ export class HistoryReplay implements Disposable {
   /** All behind it is still to be shown; `undefined` while everything is shown as it comes. */
   #after: number | undefined;
   #through = 0;
+  /** Readings behind `#through` were not shown as they came either. */
+  #isOpen = true;
   #isShown: (sequence: number) => boolean = () => false;
   #last = new Map<string, Sample>();
   #batches = 0;
@@ -42,14 +44,18 @@ export class HistoryReplay implements Disposable {
 
   /** Readings behind that sequence were not shown as they came. */
   missed(afterSequence: number): void {
+    this.#isOpen = true;
     if (this.#after === undefined) this.#keep(afterSequence);
   }
 
   /** A session is up; what its births show already, `isShown` says. */
   resume(isShown: (sequence: number) => boolean): void {
     if (this.#after === undefined) return;
-    this.#through = this.#options.outbox.counts().produced;
-    this.#isShown = isShown;
+    if (this.#isOpen) {
+      this.#through = this.#options.outbox.counts().produced;
+      this.#isShown = isShown;
+    }
+    this.#isOpen = false;
     this.#last = new Map();
     this.#wait();
   }
