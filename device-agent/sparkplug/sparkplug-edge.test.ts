@@ -37,7 +37,7 @@ describe('what the Sparkplug session keeps', () => {
   });
 });
 
-describe('Sparkplug session of the agent', { timeout: 8000 }, () => {
+describe('Sparkplug session of the agent', { timeout: 40_000 }, () => {
   it('connects with no number that could not be kept', async () => {
     const kept = openSessionStore(join(root, 'full.sqlite'));
     kept.saveBdSeq(6);

@@ -24,7 +24,7 @@ const EPOCH = '0'.repeat(16);
 const root = mkdtempSync(join(tmpdir(), 'diten-sparkplug-host-'));
 after(() => rmSync(root, { recursive: true }));
 
-describe('Sparkplug host application', { timeout: 15_000 }, () => {
+describe('Sparkplug host application', { timeout: 40_000 }, () => {
   let broker: Broker;
   let events: Events;
   let speaker: MqttClient;
