@@ -143,6 +143,22 @@ describe('state that is heard live', () => {
     assert.equal(shown()?.value, 42);
   });
 
+  it('is kept for a device that dies, if it is one', () => {
+    bear();
+    say(5, 42);
+    hear({ kind: 'node-died', atMs: 0 });
+    connect();
+    clock.advance(3000);
+    assert.equal(shown(), undefined);
+    bear();
+    say(6, 43);
+    clock.advance(250);
+    say(7, 44);
+    hear({ kind: 'node-died', atMs: 0 });
+    clock.advance(250);
+    assert.equal(shown()?.value, 44);
+  });
+
   it('is the newest by sequence, whatever the clock of the device says', () => {
     connect();
     bear();
