@@ -20,7 +20,11 @@ export function listThings({ options, query }: Pick<Call, 'options' | 'query'>):
       : devices.map((device) => twins.get(device)).filter((thing) => thing !== undefined);
   if (things.length > LISTED_MAX) throw new ApiFailure(apiErrors.idsRequired(LISTED_MAX));
   const nowMs = clock.nowMs();
-  const shown = things.map((thing) => shownThing(thing, nowMs, seenLive?.(deviceOf(thing))));
+  const droppedBy = twins.samples.dropped();
+  const shown = things.map((thing) => {
+    const device = deviceOf(thing);
+    return shownThing(thing, nowMs, { live: seenLive?.(device), dropped: droppedBy.get(device) });
+  });
   return fields === 'all' ? shown : shown.map((thing) => selectFields(thing, fields));
 }
 

@@ -54,11 +54,13 @@ function presentVersion(call: Call): Version {
   const { clock } = call.options;
   const { thing } = existing(call);
   const whole = keysWithin(call).length === 0;
-  const live = call.options.seenLive?.(deviceOf(thing));
+  const { seenLive, twins } = call.options;
+  const device = deviceOf(thing);
+  const beside = { live: seenLive?.(device), dropped: twins.samples.droppedOf(device) };
   return {
     revision: thing.revision,
     content: thingContent(thing),
-    document: whole ? shownThing(thing, clock.nowMs(), live) : cachedDocument(thing),
+    document: whole ? shownThing(thing, clock.nowMs(), beside) : cachedDocument(thing),
   };
 }
 

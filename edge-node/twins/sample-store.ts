@@ -76,6 +76,12 @@ export class SampleStore {
     );
   }
 
+  /** The same of one device; empty where it gave up none. */
+  droppedOf(device: string): Partial<Record<DropRule, number>> {
+    const rows = this.#statements.droppedOf.all(device) as DroppedRow[];
+    return Object.fromEntries(rows.map(({ rule, count }) => [rule, count]));
+  }
+
   /** The epoch that a device announced last, and how far it is accounted for. */
   newestEpoch(
     device: string,
@@ -191,6 +197,10 @@ function prepare(database: Database) {
       'INSERT INTO drops (stream, property, rule, count) ' +
         'VALUES (:stream, :property, :rule, :count) ' +
         'ON CONFLICT DO UPDATE SET count = max(count, excluded.count)',
+    ),
+    droppedOf: database.prepare(
+      'SELECT rule, sum(count) AS count FROM drops ' +
+        'WHERE stream IN (SELECT id FROM streams WHERE device = ?) GROUP BY rule ORDER BY rule',
     ),
     dropped: database.prepare(
       'SELECT device, rule, sum(count) AS count FROM drops JOIN streams ON streams.id = stream ' +
