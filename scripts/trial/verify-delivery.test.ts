@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, describe, it, mock } from 'node:test';
 import { openOutbox } from '#device-agent/outbox/outbox.ts';
+import { twinSchema } from '#edge-node/twins/twin-schema.ts';
 import { TwinStore } from '#edge-node/twins/twin-store.ts';
 import { openDatabase } from '#runtime/database/database.ts';
 import { verifyDelivery } from './verify-delivery.ts';
@@ -60,9 +61,8 @@ function verify(folder: string): { code: number; device: object; said: string } 
 
 function change(file: string, sql: string): void {
   const database = openDatabase(file, { name: 'any', migrations: Array(99).fill('') });
-  const version = file.endsWith('outbox.sqlite') ? 2 : 3;
   database.exec(sql);
-  database.pragma(`user_version = ${version}`);
+  database.pragma(`user_version = ${twinSchema.migrations.length}`);
   database.close();
 }
 
