@@ -17,16 +17,20 @@ export async function editContent(call: Call<'content'>): Promise<Response> {
   const types = isMerge ? ['application/merge-patch+json'] : ['application/json'];
   const body = await readJsonBody(request, types);
   const value = keys.length === 0 ? withoutShown(body) : body;
-  return change(call, isMerge ? { op: 'merge', path, patch: value } : { op: 'put', path, value });
+  return await change(
+    call,
+    isMerge ? { op: 'merge', path, patch: value } : { op: 'put', path, value },
+  );
 }
 
 /** DELETE of a thing or of what stands at a path of it. */
-export function deleteContent(call: Call<'content'>): Response {
-  return change(call, { op: 'delete', path: call.resource.pointer });
+export async function deleteContent(call: Call<'content'>): Promise<Response> {
+  return await change(call, { op: 'delete', path: call.resource.pointer });
 }
 
-/** From here on in one turn: nothing comes between the preconditions and the change. */
-function change({ options, resource, request, query }: Call<'content'>, edit: Edit): Response {
+/** The preconditions are read at the change's turn: nothing comes between the two. */
+async function change(call: Call<'content'>, edit: Edit): Promise<Response> {
+  const { options, resource, request, query } = call;
   const { twins, clock, group, twinsMax } = options;
   const { device, thingId, keys } = resource;
   if (device === undefined) {
@@ -35,15 +39,17 @@ function change({ options, resource, request, query }: Call<'content'>, edit: Ed
       creates ? apiErrors.thingIdInvalid(group) : apiErrors.thingNotFound(thingId),
     );
   }
-  const thing = twins.get(device);
-  const before = thing === undefined ? undefined : valueAt(thingContent(thing), keys);
-  const seen = before === undefined ? undefined : thing?.revision;
-  const precondition = readPrecondition(request, query, seen);
-  if (twins.current(device) === undefined && twins.size >= twinsMax) {
-    throw new ApiFailure(apiErrors.tooManyThings(twinsMax));
-  }
-  const input = { kind: 'edited', nowMs: clock.nowMs(), by: editorOf(request), edit } as const;
-  const changed = twins.change(device, { ...input, precondition });
+  const by = editorOf(request);
+  let before: JsonValue | undefined;
+  const changed = await twins.changeSoon(device, ({ thing, thingCount }) => {
+    before = thing === undefined ? undefined : valueAt(thingContent(thing), keys);
+    const seen = before === undefined ? undefined : thing?.revision;
+    const precondition = readPrecondition(request, query, seen);
+    if (thing === undefined && thingCount >= twinsMax) {
+      throw new ApiFailure(apiErrors.tooManyThings(twinsMax));
+    }
+    return { kind: 'edited', nowMs: clock.nowMs(), by, edit, precondition };
+  });
   if (!changed.ok) throw new ApiFailure(rejectionToError(changed.error, { thingId, keys }));
   const headers = new Headers({ ETag: `"rev:${changed.value.revision}"` });
   if (edit.op === 'delete' || before !== undefined) {

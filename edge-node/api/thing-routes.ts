@@ -54,7 +54,7 @@ async function respond(call: Call): Promise<Response> {
       const content = { ...call, resource };
       const { method } = call.request;
       if (method === 'PUT' || method === 'PATCH') return await editContent(content);
-      return method === 'DELETE' ? deleteContent(content) : readContent(content);
+      return method === 'DELETE' ? await deleteContent(content) : readContent(content);
     }
     case 'delta':
       return Response.json(

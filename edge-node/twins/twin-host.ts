@@ -118,7 +118,7 @@ export class TwinHost {
       events.record('warn', 'message-invalid', { topic, reason });
       return undefined;
     }
-    if (store.current(device) === undefined && store.size >= twinsMax) {
+    if (store.get(device) === undefined && store.size >= twinsMax) {
       events.record('warn', 'too-many-twins', { device, twinsMax });
       return undefined;
     }

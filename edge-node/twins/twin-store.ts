@@ -11,6 +11,7 @@ import type {
 } from '#shared/twin/document/thing-step.ts';
 import type { CommittedMessage, DataMessage } from '#shared/wire/telemetry.ts';
 import { takeOldTwins } from './carry-over.ts';
+import { type ChangeOutcome, ChangeQueue, type PendingChange } from './change-queue.ts';
 import { SampleStore } from './sample-store.ts';
 import { ThingHistory } from './thing-history.ts';
 import { twinSchema } from './twin-schema.ts';
@@ -53,6 +54,8 @@ export class TwinStore implements Disposable {
   /** Their devices in order; of an earlier time where there are fewer than things. */
   #devices: readonly string[] = [];
   readonly #sampleCounts: Map<string, number>;
+  readonly #queue = new ChangeQueue((changes) => this.#changeAll(changes));
+  #thingCount = 0;
   readonly #listeners = new Set<(committed: CommittedStep) => void>();
   /** Committed, and not yet told: a listener may change a thing itself. */
   readonly #untold: CommittedStep[] = [];
@@ -77,7 +80,12 @@ export class TwinStore implements Disposable {
     if (this.#devices.length !== this.#things.size) {
       this.#devices = [...this.#things.keys()].sort();
     }
-    return this.#devices.map((device) => this.#things.get(device)!).filter(({ exists }) => exists);
+    const things: Thing[] = [];
+    for (const device of this.#devices) {
+      const thing = this.#things.get(device)!;
+      if (thing.exists) things.push(thing);
+    }
+    return things;
   }
 
   /** The thing of a device, where it exists. */
@@ -86,9 +94,9 @@ export class TwinStore implements Disposable {
     return thing?.exists === true ? thing : undefined;
   }
 
-  /** Things it holds, those included that were deleted. */
+  /** Things that exist. */
   get size(): number {
-    return this.#things.size;
+    return this.#thingCount;
   }
 
   /** The thing of a device, be it one that was deleted. */
@@ -152,6 +160,18 @@ export class TwinStore implements Disposable {
     return ok(step.thing);
   }
 
+  /**
+   * As {@link change}, in one commit with all that are asked for in the same turn of the event
+   * loop; `decide` is asked when they are made. Rejects with what it throws, and where the commit
+   * fails.
+   */
+  changeSoon(
+    device: string,
+    decide: PendingChange['decide'],
+  ): Promise<Result<Thing, ThingRejection>> {
+    return this.#queue.add({ device, decide });
+  }
+
   /** `listener` is told of every step that had an effect, in their order; the result ends that. */
   onCommit(listener: (committed: CommittedStep) => void): () => void {
     this.#listeners.add(listener);
@@ -159,6 +179,7 @@ export class TwinStore implements Disposable {
   }
 
   [Symbol.dispose](): void {
+    this.#queue.flush();
     this.#database.close();
   }
 
@@ -167,20 +188,53 @@ export class TwinStore implements Disposable {
     const rows = this.#database.prepare('SELECT device, state FROM things').all();
     for (const { device, state } of rows as { device: string; state: string }[]) {
       const thing = { ...(JSON.parse(state) as Thing), thingId: thingIdOf(device) };
-      this.#things.set(device, thing);
+      this.#setThing(device, thing);
       // Nobody is connected to a node that has just started; presence will tell.
       if (!thing.presence.online) continue;
       const offline = stepThing(thing, { kind: 'presence', online: false, units: {}, nowMs });
       if (!offline.ok) continue;
       this.#save({ device, ...offline.value });
-      this.#things.set(device, offline.value.thing);
+      this.#setThing(device, offline.value.thing);
     }
     const old = { samples: this.samples, thingIdOf, newEpoch };
     for (const { device, thing } of takeOldTwins(this.#database, old)) {
-      this.#things.set(device, thing);
+      this.#setThing(device, thing);
       this.#saveThing(device, thing);
       this.history.snapshot(device, thing);
     }
+  }
+
+  #changeAll(changes: readonly PendingChange[]): ChangeOutcome[] {
+    const steps: CommittedStep[] = [];
+    const outcomes = this.#inTransaction(() => {
+      const changed = new Map<string, Thing>();
+      let thingCount = this.#thingCount;
+      return changes.map(({ device, decide }): ChangeOutcome => {
+        const before = changed.get(device) ?? this.#thingOf(device);
+        let input: ThingInput;
+        try {
+          input = decide({ thing: before.exists ? before : undefined, thingCount });
+        } catch (error) {
+          return { error };
+        }
+        const stepped = stepThing(before, input);
+        if (!stepped.ok) return { result: stepped };
+        const step = { device, ...stepped.value };
+        this.#save(step);
+        steps.push(step);
+        changed.set(device, step.thing);
+        thingCount += Number(step.thing.exists) - Number(before.exists);
+        return { result: ok(step.thing) };
+      });
+    });
+    this.#publish(steps);
+    return outcomes;
+  }
+
+  #setThing(device: string, thing: Thing): void {
+    const existed = this.#things.get(device)?.exists === true;
+    this.#thingCount += Number(thing.exists) - Number(existed);
+    this.#things.set(device, thing);
   }
 
   #thingOf(device: string): Thing {
@@ -220,7 +274,7 @@ export class TwinStore implements Disposable {
   #publish(steps: readonly CommittedStep[]): void {
     for (const step of steps) {
       if (step.effects.length === 0) continue;
-      this.#things.set(step.device, step.thing);
+      this.#setThing(step.device, step.thing);
       this.#untold.push(step);
     }
     if (this.#telling) return;
