@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { feedbackRulesSchema } from '#shared/feedback/feedback-rule.ts';
 import { nameSchema, propertySchema } from '#shared/wire/names.ts';
+import { retentionSchema } from './twins/retention-config.ts';
 
 const listenerSchema = (port: number) =>
   z
@@ -95,6 +96,7 @@ export const edgeConfigSchema = z.strictObject({
     })
     .prefault({}),
   twins: z.strictObject({ max: z.int().min(1).default(10_000) }).prefault({}),
+  retention: retentionSchema,
   ledger: ledgerSchema,
   /** The learning task; none where left out. */
   learning: learningSchema.optional(),

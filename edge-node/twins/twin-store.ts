@@ -12,6 +12,8 @@ import type {
 import type { CommittedMessage, DataMessage } from '#shared/wire/telemetry.ts';
 import { takeOldTwins } from './carry-over.ts';
 import { type ChangeOutcome, ChangeQueue, type PendingChange } from './change-queue.ts';
+import { type RetentionConfig, retentionSchema } from './retention-config.ts';
+import { SampleRetention } from './sample-retention.ts';
 import { SampleStore } from './sample-store.ts';
 import { ThingHistory } from './thing-history.ts';
 import { twinSchema } from './twin-schema.ts';
@@ -37,7 +39,12 @@ export interface TwinStoreOptions {
   /** The namespace of its things. */
   readonly group: string;
   readonly nowMs: number;
+  /** How long samples and revisions stay; by default as the configuration's defaults say. */
+  readonly retention?: RetentionConfig;
 }
+
+/** Of things that were deleted so many are remembered: by then nothing late comes of others. */
+const DELETED_KEPT = 1000;
 
 /**
  * The things and every sample and revision behind them, in one SQLite file with one writer. What a
@@ -46,6 +53,8 @@ export interface TwinStoreOptions {
 export class TwinStore implements Disposable {
   readonly samples: SampleStore;
   readonly history: ThingHistory;
+  readonly retention: SampleRetention;
+  readonly #retention: RetentionConfig;
   readonly #group: string;
   readonly #database: Database;
   readonly #saveThing: (device: string, thing: Thing) => void;
@@ -62,8 +71,9 @@ export class TwinStore implements Disposable {
   #telling = false;
 
   /** Errors (exit 78): as {@link openDatabase}. */
-  constructor(file: string, { group, nowMs }: TwinStoreOptions) {
+  constructor(file: string, { group, nowMs, retention }: TwinStoreOptions) {
     this.#group = group;
+    this.#retention = retention ?? retentionSchema.parse(undefined);
     this.#database = openDatabase(file, twinSchema);
     const save = this.#database.prepare(
       'INSERT INTO things VALUES (?, ?) ON CONFLICT (device) DO UPDATE SET state = excluded.state',
@@ -71,6 +81,7 @@ export class TwinStore implements Disposable {
     this.#saveThing = (device, thing) => save.run(device, JSON.stringify(thing));
     this.samples = new SampleStore(this.#database);
     this.history = new ThingHistory(this.#database);
+    this.retention = new SampleRetention(this.#database, this.#retention);
     this.#database.transaction(() => this.#load(nowMs))();
     this.#sampleCounts = this.samples.counts();
   }
@@ -141,6 +152,9 @@ export class TwinStore implements Disposable {
         counts.set(device, (counts.get(device) ?? 0) + samples.length);
         acknowledgements.set(key, { device, committed: { v: 1, epoch, sequence: committed } });
       }
+      for (const { device, committed } of acknowledgements.values()) {
+        this.retention.note(device, committed, nowMs);
+      }
       return this.#report([...reports.values()], nowMs);
     });
     for (const [device, count] of counts) {
@@ -170,6 +184,24 @@ export class TwinStore implements Disposable {
     decide: PendingChange['decide'],
   ): Promise<Result<Thing, ThingRejection>> {
     return this.#queue.add({ device, decide });
+  }
+
+  /**
+   * Removes a little of what need not be kept any longer, in a transaction of its own; whether
+   * there may be more.
+   */
+  sweep(nowMs: number): boolean {
+    const oldest = this.#oldestDeleted();
+    const isMore = this.#inTransaction(() => {
+      if (oldest !== undefined) this.#forget(oldest);
+      const bySize = this.history.shrink(this.#retention.historySizeBytesMax);
+      return this.retention.sweep(nowMs) || bySize || oldest !== undefined;
+    });
+    if (oldest !== undefined) {
+      this.#things.delete(oldest);
+      this.#devices = [];
+    }
+    return isMore;
   }
 
   /** `listener` is told of every step that had an effect, in their order; the result ends that. */
@@ -202,6 +234,22 @@ export class TwinStore implements Disposable {
       this.#saveThing(device, thing);
       this.history.snapshot(device, thing);
     }
+  }
+
+  /** Of things that were deleted the one that was first, where there are too many of them. */
+  #oldestDeleted(): string | undefined {
+    if (this.#things.size - this.#thingCount <= DELETED_KEPT) return undefined;
+    let oldest: [device: string, thing: Thing] | undefined;
+    for (const entry of this.#things) {
+      const [, { exists, modifiedMs }] = entry;
+      if (!exists && (oldest === undefined || modifiedMs < oldest[1].modifiedMs)) oldest = entry;
+    }
+    return oldest?.[0];
+  }
+
+  #forget(device: string): void {
+    this.#database.prepare('DELETE FROM things WHERE device = ?').run(device);
+    this.history.forget(device);
   }
 
   #changeAll(changes: readonly PendingChange[]): ChangeOutcome[] {

@@ -60,7 +60,10 @@ function readStored(
          WHERE device = :id AND epoch = :epoch
        )
        SELECT
-         (SELECT count(*) FROM stored WHERE sequence BETWEEN 1 AND :produced) AS committed,
+         (SELECT count(*) FROM stored WHERE sequence BETWEEN 1 AND :produced)
+           -- What retention took out was committed before.
+           + coalesce((SELECT removed FROM streams WHERE device = :id AND epoch = :epoch), 0)
+           AS committed,
          (SELECT count(*) FROM stored WHERE sequence > :produced) AS unknown,
          (SELECT count(*) - count(DISTINCT property || '/' || time_ms) FROM stored) AS repeated`,
     )
