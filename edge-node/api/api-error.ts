@@ -160,6 +160,12 @@ export const apiErrors = {
     message: 'The change was not made: the node cannot write to its disk.',
     description: "See the node's log, make room on its disk, and send it again.",
   }),
+  diskFull: (): ApiError => ({
+    status: 507,
+    error: 'api:storage.full',
+    message: "The change was not made: the node's disk is full.",
+    description: 'Make room on it, and send it again; the node goes on by itself.',
+  }),
   internal: (): ApiError => ({
     status: 500,
     error: 'api:internalerror',

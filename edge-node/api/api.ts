@@ -60,8 +60,10 @@ export function createApi(options: ApiOptions): Hono {
     if (error instanceof ApiFailure) return toResponse(error.answer);
     events.record('error', 'api-failed', { path: context.req.path, reason: error.message });
     const { code } = error as { code?: unknown };
-    const isStorage = typeof code === 'string' && code.startsWith('SQLITE_');
-    return toResponse(isStorage ? apiErrors.notKept() : apiErrors.internal());
+    if (typeof code !== 'string' || !code.startsWith('SQLITE_')) {
+      return toResponse(apiErrors.internal());
+    }
+    return toResponse(code === 'SQLITE_FULL' ? apiErrors.diskFull() : apiErrors.notKept());
   });
   return app;
 }

@@ -13,7 +13,8 @@ export function countStored(
   const database = openDatabaseReadOnly(join(dataFolder, 'twins.sqlite'), twinSchema);
   const count = database
     .prepare(
-      `SELECT count(*) + coalesce(max(removed), 0) FROM streams LEFT JOIN samples ON streams.id = stream
+      `SELECT count(*) + coalesce(max(removed), 0)
+       FROM streams LEFT JOIN samples ON streams.id = stream
        WHERE device = ? AND sequence BETWEEN 1 AND ?`,
     )
     .pluck();
