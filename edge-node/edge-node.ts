@@ -34,6 +34,7 @@ export async function startEdgeNode(config: EdgeConfig, log: Log): Promise<Async
   const twins = parts.use(
     new TwinStore(folder.file('twins.sqlite'), {
       ...{ group, nowMs: clock.nowMs(), retention: config.retention },
+      sizeBytesMax: config.twins.sizeBytesMax,
     }),
   );
   const { ledger, payloads, network, member } = parts.use(

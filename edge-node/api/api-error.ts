@@ -208,6 +208,13 @@ export function rejectionToError(
         message: `The edit was refused: ${message}.`,
         description: 'Keep the thing smaller; what is large belongs elsewhere, with a link to it.',
       };
+    case 'no-room':
+      return {
+        status: 507,
+        error: 'things:noroom',
+        message: `The edit was refused: ${message}.`,
+        description: 'Delete what is not needed, or raise twins.sizeBytesMax.',
+      };
     case 'thing-invalid':
       return {
         status: 400,

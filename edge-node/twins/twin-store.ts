@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { type Database, openDatabase } from '#runtime/database/database.ts';
-import { ok, type Result } from '#shared/basics/result.ts';
+import { fail, ok, type Result } from '#shared/basics/result.ts';
 import { stepThing } from '#shared/twin/document/step-thing.ts';
 import { newThing, type Thing } from '#shared/twin/document/thing.ts';
 import type {
@@ -15,7 +15,9 @@ import { type ChangeOutcome, ChangeQueue, type PendingChange } from './change-qu
 import { type RetentionConfig, retentionSchema } from './retention-config.ts';
 import { SampleRetention } from './sample-retention.ts';
 import { SampleStore } from './sample-store.ts';
+import { reportedOf } from './thing-facts.ts';
 import { ThingHistory } from './thing-history.ts';
+import { ThingRoom } from './thing-room.ts';
 import { twinSchema } from './twin-schema.ts';
 
 export interface Delivery {
@@ -41,7 +43,12 @@ export interface TwinStoreOptions {
   readonly nowMs: number;
   /** How long samples and revisions stay; by default as the configuration's defaults say. */
   readonly retention?: RetentionConfig;
+  /** Characters of all things as JSON; what would be more is refused. */
+  readonly sizeBytesMax?: number;
 }
+
+/** In memory they take some three times that. */
+const SIZE_BYTES_MAX = 128 * 2 ** 20;
 
 /** Of things that were deleted so many are remembered: by then nothing late comes of others. */
 const DELETED_KEPT = 1000;
@@ -57,7 +64,8 @@ export class TwinStore implements Disposable {
   readonly #retention: RetentionConfig;
   readonly #group: string;
   readonly #database: Database;
-  readonly #saveThing: (device: string, thing: Thing) => void;
+  readonly #saveThing: (device: string, state: string) => void;
+  readonly #room: ThingRoom;
   /** Also what was deleted, for what must be remembered of it. */
   readonly #things = new Map<string, Thing>();
   /** Their devices in order; of an earlier time where there are fewer than things. */
@@ -71,14 +79,15 @@ export class TwinStore implements Disposable {
   #telling = false;
 
   /** Errors (exit 78): as {@link openDatabase}. */
-  constructor(file: string, { group, nowMs, retention }: TwinStoreOptions) {
+  constructor(file: string, { group, nowMs, retention, sizeBytesMax }: TwinStoreOptions) {
+    this.#room = new ThingRoom(sizeBytesMax ?? SIZE_BYTES_MAX);
     this.#group = group;
     this.#retention = retention ?? retentionSchema.parse(undefined);
     this.#database = openDatabase(file, twinSchema);
     const save = this.#database.prepare(
       'INSERT INTO things VALUES (?, ?) ON CONFLICT (device) DO UPDATE SET state = excluded.state',
     );
-    this.#saveThing = (device, thing) => save.run(device, JSON.stringify(thing));
+    this.#saveThing = (device, state) => save.run(device, state);
     this.samples = new SampleStore(this.#database);
     this.history = new ThingHistory(this.#database);
     this.retention = new SampleRetention(this.#database, this.#retention);
@@ -166,12 +175,11 @@ export class TwinStore implements Disposable {
 
   /** Commits one change of a thing that is not made of samples; what changes nothing is not one. */
   change(device: string, input: ThingInput): Result<Thing, ThingRejection> {
-    const stepped = stepThing(this.#thingOf(device), input);
+    const stepped = this.#step(device, this.#thingOf(device), input);
     if (!stepped.ok) return stepped;
-    const step = { device, ...stepped.value };
-    this.#inTransaction(() => this.#save(step));
-    this.#publish([step]);
-    return ok(step.thing);
+    this.#inTransaction(() => this.#save(stepped.value));
+    this.#publish([stepped.value]);
+    return ok(stepped.value.thing);
   }
 
   /**
@@ -199,6 +207,7 @@ export class TwinStore implements Disposable {
     });
     if (oldest !== undefined) {
       this.#things.delete(oldest);
+      this.#room.delete(oldest);
       this.#devices = [];
     }
     return isMore;
@@ -220,18 +229,20 @@ export class TwinStore implements Disposable {
     const rows = this.#database.prepare('SELECT device, state FROM things').all();
     for (const { device, state } of rows as { device: string; state: string }[]) {
       const thing = { ...(JSON.parse(state) as Thing), thingId: thingIdOf(device) };
-      this.#setThing(device, thing);
+      this.#setThing(device, thing, state);
       // Nobody is connected to a node that has just started; presence will tell.
       if (!thing.presence.online) continue;
       const offline = stepThing(thing, { kind: 'presence', online: false, units: {}, nowMs });
       if (!offline.ok) continue;
-      this.#save({ device, ...offline.value });
-      this.#setThing(device, offline.value.thing);
+      const step = { device, ...offline.value, state: JSON.stringify(offline.value.thing) };
+      this.#save(step);
+      this.#setThing(device, step.thing, step.state);
     }
     const old = { samples: this.samples, thingIdOf, newEpoch };
     for (const { device, thing } of takeOldTwins(this.#database, old)) {
-      this.#setThing(device, thing);
-      this.#saveThing(device, thing);
+      const state = JSON.stringify(thing);
+      this.#setThing(device, thing, state);
+      this.#saveThing(device, state);
       this.history.snapshot(device, thing);
     }
   }
@@ -253,7 +264,7 @@ export class TwinStore implements Disposable {
   }
 
   #changeAll(changes: readonly PendingChange[]): ChangeOutcome[] {
-    const steps: CommittedStep[] = [];
+    const steps: SavedStep[] = [];
     const outcomes = this.#inTransaction(() => {
       const changed = new Map<string, Thing>();
       let thingCount = this.#thingCount;
@@ -265,9 +276,9 @@ export class TwinStore implements Disposable {
         } catch (error) {
           return { error };
         }
-        const stepped = stepThing(before, input);
+        const stepped = this.#step(device, before, input);
         if (!stepped.ok) return { result: stepped };
-        const step = { device, ...stepped.value };
+        const step = stepped.value;
         this.#save(step);
         steps.push(step);
         changed.set(device, step.thing);
@@ -279,7 +290,20 @@ export class TwinStore implements Disposable {
     return outcomes;
   }
 
-  #setThing(device: string, thing: Thing): void {
+  #step(device: string, thing: Thing, input: ThingInput): Result<SavedStep, ThingRejection> {
+    const stepped = stepThing(thing, input);
+    if (!stepped.ok) return stepped;
+    const isChanged = stepped.value.effects.length > 0;
+    const state = isChanged ? JSON.stringify(stepped.value.thing) : '';
+    const step = { device, ...stepped.value, state };
+    if (this.#room.admits(device, step.state.length)) return ok(step);
+    const smaller = withoutGrowth(thing, input);
+    if (smaller !== undefined) return this.#step(device, thing, smaller);
+    return fail('no-room', 'all things together are as large as this node lets them be');
+  }
+
+  #setThing(device: string, thing: Thing, state: string): void {
+    this.#room.set(device, state.length);
     const existed = this.#things.get(device)?.exists === true;
     this.#thingCount += Number(thing.exists) - Number(existed);
     this.#things.set(device, thing);
@@ -289,24 +313,24 @@ export class TwinStore implements Disposable {
     return this.#things.get(device) ?? newThing(`${this.#group}:${device}`, newEpoch());
   }
 
-  #report(reports: readonly Report[], nowMs: number): CommittedStep[] {
+  #report(reports: readonly Report[], nowMs: number): SavedStep[] {
     const changed = new Map<string, Thing>();
     return reports.flatMap(({ device, ...report }) => {
       if (report.samples.length === 0) return [];
       const thing = changed.get(device) ?? this.#thingOf(device);
-      const stepped = stepThing(thing, { kind: 'reported', nowMs, ...report });
+      const input = { kind: 'reported', nowMs, ...report } as const;
+      const stepped = this.#step(device, thing, input);
       if (!stepped.ok) return [];
-      const step = { device, ...stepped.value };
-      changed.set(device, step.thing);
-      this.#save(step);
-      return [step];
+      changed.set(device, stepped.value.thing);
+      this.#save(stepped.value);
+      return [stepped.value];
     });
   }
 
-  #save({ device, thing, effects }: CommittedStep): void {
+  #save({ device, thing, effects, state }: SavedStep): void {
     const entries = effects.flatMap((effect) => (effect.kind === 'record' ? [effect.entry] : []));
     if (entries.length === 0) return;
-    this.#saveThing(device, thing);
+    this.#saveThing(device, state);
     for (const entry of entries) this.history.record(device, entry, thing);
   }
 
@@ -319,10 +343,10 @@ export class TwinStore implements Disposable {
     }
   }
 
-  #publish(steps: readonly CommittedStep[]): void {
+  #publish(steps: readonly SavedStep[]): void {
     for (const step of steps) {
       if (step.effects.length === 0) continue;
-      this.#setThing(step.device, step.thing);
+      this.#setThing(step.device, step.thing, step.state);
       this.#untold.push(step);
     }
     if (this.#telling) return;
@@ -342,6 +366,21 @@ interface Report {
   readonly epoch: string;
   readonly generation: number;
   readonly samples: ReportedSample[];
+}
+
+/** A step with the thing as the file has it; empty where there is no change. */
+interface SavedStep extends CommittedStep {
+  readonly state: string;
+}
+
+/** What of an input is told though there is no room for more; `undefined` where nothing is. */
+function withoutGrowth(thing: Thing, input: ThingInput): ThingInput | undefined {
+  if (input.kind === 'presence') {
+    return Object.keys(input.units).length === 0 ? undefined : { ...input, units: {} };
+  }
+  if (input.kind !== 'reported') return undefined;
+  const known = input.samples.filter(({ property }) => reportedOf(thing, property) !== undefined);
+  return known.length === input.samples.length ? undefined : { ...input, samples: known };
 }
 
 function newEpoch(): string {
