@@ -1,3 +1,7 @@
+import type { Thing } from '#shared/twin/document/thing.ts';
+import type { ThingInput } from '#shared/twin/document/thing-step.ts';
+import { reportedOf } from './thing-facts.ts';
+
 /**
  * What all things together take, in characters of their JSON: devices and clients that fill things
  * to their limits must not fill the memory. What is decided upon together may go beyond it once.
@@ -26,4 +30,14 @@ export class ThingRoom {
     this.set(device, 0);
     this.#sizes.delete(device);
   }
+}
+
+/** What of an input is told though there is no room for more; `undefined` where nothing is. */
+export function withoutGrowth(thing: Thing, input: ThingInput): ThingInput | undefined {
+  if (input.kind === 'presence') {
+    return Object.keys(input.units).length === 0 ? undefined : { ...input, units: {} };
+  }
+  if (input.kind !== 'reported') return undefined;
+  const known = input.samples.filter(({ property }) => reportedOf(thing, property) !== undefined);
+  return known.length === input.samples.length ? undefined : { ...input, samples: known };
 }

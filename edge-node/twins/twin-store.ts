@@ -14,10 +14,10 @@ import { takeOldTwins } from './carry-over.ts';
 import { type ChangeOutcome, ChangeQueue, type PendingChange } from './change-queue.ts';
 import { type RetentionConfig, retentionSchema } from './retention-config.ts';
 import { SampleRetention } from './sample-retention.ts';
-import { SampleStore } from './sample-store.ts';
-import { reportedOf } from './thing-facts.ts';
+import { SampleStore, type StreamPosition } from './sample-store.ts';
 import { ThingHistory } from './thing-history.ts';
-import { ThingRoom } from './thing-room.ts';
+import { withoutGrowth } from './thing-room.ts';
+import { ThingTable } from './thing-table.ts';
 import { twinSchema } from './twin-schema.ts';
 
 export interface Delivery {
@@ -50,9 +50,6 @@ export interface TwinStoreOptions {
 /** In memory they take some three times that. */
 const SIZE_BYTES_MAX = 128 * 2 ** 20;
 
-/** Of things that were deleted so many are remembered: by then nothing late comes of others. */
-const DELETED_KEPT = 1000;
-
 /**
  * The things and every sample and revision behind them, in one SQLite file with one writer. What a
  * method has returned for, or a listener is told of, is committed.
@@ -65,14 +62,9 @@ export class TwinStore implements Disposable {
   readonly #group: string;
   readonly #database: Database;
   readonly #saveThing: (device: string, state: string) => void;
-  readonly #room: ThingRoom;
-  /** Also what was deleted, for what must be remembered of it. */
-  readonly #things = new Map<string, Thing>();
-  /** Their devices in order; of an earlier time where there are fewer than things. */
-  #devices: readonly string[] = [];
+  readonly #things: ThingTable;
   readonly #sampleCounts: Map<string, number>;
   readonly #queue = new ChangeQueue((changes) => this.#changeAll(changes));
-  #thingCount = 0;
   readonly #listeners = new Set<(committed: CommittedStep) => void>();
   /** Committed, and not yet told: a listener may change a thing itself. */
   readonly #untold: CommittedStep[] = [];
@@ -80,7 +72,7 @@ export class TwinStore implements Disposable {
 
   /** Errors (exit 78): as {@link openDatabase}. */
   constructor(file: string, { group, nowMs, retention, sizeBytesMax }: TwinStoreOptions) {
-    this.#room = new ThingRoom(sizeBytesMax ?? SIZE_BYTES_MAX);
+    this.#things = new ThingTable(sizeBytesMax ?? SIZE_BYTES_MAX);
     this.#group = group;
     this.#retention = retention ?? retentionSchema.parse(undefined);
     this.#database = openDatabase(file, twinSchema);
@@ -97,15 +89,7 @@ export class TwinStore implements Disposable {
 
   /** All things that exist, in the order of their devices' names. */
   all(): Thing[] {
-    if (this.#devices.length !== this.#things.size) {
-      this.#devices = [...this.#things.keys()].sort();
-    }
-    const things: Thing[] = [];
-    for (const device of this.#devices) {
-      const thing = this.#things.get(device)!;
-      if (thing.exists) things.push(thing);
-    }
-    return things;
+    return this.#things.all();
   }
 
   /** The thing of a device, where it exists. */
@@ -116,7 +100,7 @@ export class TwinStore implements Disposable {
 
   /** Things that exist. */
   get size(): number {
-    return this.#thingCount;
+    return this.#things.existing;
   }
 
   /** The thing of a device, be it one that was deleted. */
@@ -131,7 +115,7 @@ export class TwinStore implements Disposable {
 
   /** How far one epoch of a device's outbox is committed. */
   committed(device: string, epoch: string): CommittedMessage {
-    return { v: 1, epoch, sequence: this.samples.committed(device, epoch) };
+    return committedMessage(epoch, this.samples.position(device, epoch));
   }
 
   /** Makes an epoch the device's newest; its reports win over those of all epochs before. */
@@ -153,13 +137,14 @@ export class TwinStore implements Disposable {
       const reports = new Map<string, Report>();
       for (const { device, message } of deliveries) {
         const { epoch } = message;
-        const { samples, committed, generation } = this.samples.store(device, message);
+        const { samples, committed, runs, generation } = this.samples.store(device, message);
         const key = `${device}/${epoch}`;
         const report = reports.get(key) ?? { device, epoch, generation, samples: [] };
         reports.set(key, report);
         for (const sample of samples) report.samples.push(sample);
         counts.set(device, (counts.get(device) ?? 0) + samples.length);
-        acknowledgements.set(key, { device, committed: { v: 1, epoch, sequence: committed } });
+        const position = { sequence: committed, runs };
+        acknowledgements.set(key, { device, committed: committedMessage(epoch, position) });
       }
       for (const { device, committed } of acknowledgements.values()) {
         this.retention.note(device, committed, nowMs);
@@ -171,6 +156,15 @@ export class TwinStore implements Disposable {
     }
     this.#publish(steps);
     return [...acknowledgements.values()];
+  }
+
+  /**
+   * Shows newer state of things than their streams have brought yet, in one transaction; it is no
+   * sample, and the stream brings it once more. Reports of devices that are not known are left out.
+   */
+  showAhead(reports: readonly StateReport[], nowMs: number): void {
+    const known = reports.filter(({ device }) => this.#things.get(device) !== undefined);
+    this.#publish(this.#inTransaction(() => this.#report(known, nowMs)));
   }
 
   /** Commits one change of a thing that is not made of samples; what changes nothing is not one. */
@@ -199,17 +193,13 @@ export class TwinStore implements Disposable {
    * there may be more.
    */
   sweep(nowMs: number): boolean {
-    const oldest = this.#oldestDeleted();
+    const oldest = this.#things.oldestDeleted();
     const isMore = this.#inTransaction(() => {
       if (oldest !== undefined) this.#forget(oldest);
       const bySize = this.history.shrink(this.#retention.historySizeBytesMax);
       return this.retention.sweep(nowMs) || bySize || oldest !== undefined;
     });
-    if (oldest !== undefined) {
-      this.#things.delete(oldest);
-      this.#room.delete(oldest);
-      this.#devices = [];
-    }
+    if (oldest !== undefined) this.#things.delete(oldest);
     return isMore;
   }
 
@@ -229,33 +219,22 @@ export class TwinStore implements Disposable {
     const rows = this.#database.prepare('SELECT device, state FROM things').all();
     for (const { device, state } of rows as { device: string; state: string }[]) {
       const thing = { ...(JSON.parse(state) as Thing), thingId: thingIdOf(device) };
-      this.#setThing(device, thing, state);
+      this.#things.set(device, thing, state);
       // Nobody is connected to a node that has just started; presence will tell.
       if (!thing.presence.online) continue;
       const offline = stepThing(thing, { kind: 'presence', online: false, units: {}, nowMs });
       if (!offline.ok) continue;
       const step = { device, ...offline.value, state: JSON.stringify(offline.value.thing) };
       this.#save(step);
-      this.#setThing(device, step.thing, step.state);
+      this.#things.set(device, step.thing, step.state);
     }
     const old = { samples: this.samples, thingIdOf, newEpoch };
     for (const { device, thing } of takeOldTwins(this.#database, old)) {
       const state = JSON.stringify(thing);
-      this.#setThing(device, thing, state);
+      this.#things.set(device, thing, state);
       this.#saveThing(device, state);
       this.history.snapshot(device, thing);
     }
-  }
-
-  /** Of things that were deleted the one that was first, where there are too many of them. */
-  #oldestDeleted(): string | undefined {
-    if (this.#things.size - this.#thingCount <= DELETED_KEPT) return undefined;
-    let oldest: [device: string, thing: Thing] | undefined;
-    for (const entry of this.#things) {
-      const [, { exists, modifiedMs }] = entry;
-      if (!exists && (oldest === undefined || modifiedMs < oldest[1].modifiedMs)) oldest = entry;
-    }
-    return oldest?.[0];
   }
 
   #forget(device: string): void {
@@ -267,7 +246,7 @@ export class TwinStore implements Disposable {
     const steps: SavedStep[] = [];
     const outcomes = this.#inTransaction(() => {
       const changed = new Map<string, Thing>();
-      let thingCount = this.#thingCount;
+      let thingCount = this.#things.existing;
       return changes.map(({ device, decide }): ChangeOutcome => {
         const before = changed.get(device) ?? this.#thingOf(device);
         let input: ThingInput;
@@ -296,24 +275,17 @@ export class TwinStore implements Disposable {
     const isChanged = stepped.value.effects.length > 0;
     const state = isChanged ? JSON.stringify(stepped.value.thing) : '';
     const step = { device, ...stepped.value, state };
-    if (this.#room.admits(device, step.state.length)) return ok(step);
+    if (this.#things.room.admits(device, step.state.length)) return ok(step);
     const smaller = withoutGrowth(thing, input);
     if (smaller !== undefined) return this.#step(device, thing, smaller);
     return fail('no-room', 'all things together are as large as this node lets them be');
-  }
-
-  #setThing(device: string, thing: Thing, state: string): void {
-    this.#room.set(device, state.length);
-    const existed = this.#things.get(device)?.exists === true;
-    this.#thingCount += Number(thing.exists) - Number(existed);
-    this.#things.set(device, thing);
   }
 
   #thingOf(device: string): Thing {
     return this.#things.get(device) ?? newThing(`${this.#group}:${device}`, newEpoch());
   }
 
-  #report(reports: readonly Report[], nowMs: number): SavedStep[] {
+  #report(reports: readonly StateReport[], nowMs: number): SavedStep[] {
     const changed = new Map<string, Thing>();
     return reports.flatMap(({ device, ...report }) => {
       if (report.samples.length === 0) return [];
@@ -346,7 +318,7 @@ export class TwinStore implements Disposable {
   #publish(steps: readonly SavedStep[]): void {
     for (const step of steps) {
       if (step.effects.length === 0) continue;
-      this.#setThing(step.device, step.thing, step.state);
+      this.#things.set(step.device, step.thing, step.state);
       this.#untold.push(step);
     }
     if (this.#telling) return;
@@ -361,26 +333,23 @@ export class TwinStore implements Disposable {
   }
 }
 
-interface Report {
+/** Samples of one device and epoch, as its thing takes them. */
+export interface StateReport {
   readonly device: string;
   readonly epoch: string;
   readonly generation: number;
-  readonly samples: ReportedSample[];
+  readonly samples: readonly ReportedSample[];
+}
+
+type Report = StateReport & { readonly samples: ReportedSample[] };
+
+function committedMessage(epoch: string, { sequence, runs }: StreamPosition): CommittedMessage {
+  return { v: 1, epoch, sequence, ...(runs.length === 0 ? {} : { runs }) };
 }
 
 /** A step with the thing as the file has it; empty where there is no change. */
 interface SavedStep extends CommittedStep {
   readonly state: string;
-}
-
-/** What of an input is told though there is no room for more; `undefined` where nothing is. */
-function withoutGrowth(thing: Thing, input: ThingInput): ThingInput | undefined {
-  if (input.kind === 'presence') {
-    return Object.keys(input.units).length === 0 ? undefined : { ...input, units: {} };
-  }
-  if (input.kind !== 'reported') return undefined;
-  const known = input.samples.filter(({ property }) => reportedOf(thing, property) !== undefined);
-  return known.length === input.samples.length ? undefined : { ...input, samples: known };
 }
 
 function newEpoch(): string {
