@@ -253,6 +253,8 @@ export class TwinStore implements Disposable {
         try {
           input = decide({ thing: before.exists ? before : undefined, thingCount });
         } catch (error) {
+          // A full disk has ended the transaction: none of it may go on without.
+          if (!this.#database.inTransaction) throw error;
           return { error };
         }
         const stepped = this.#step(device, before, input);
