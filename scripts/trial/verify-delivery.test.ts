@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, describe, it, mock } from 'node:test';
 import { openOutbox } from '#device-agent/outbox/outbox.ts';
+import { outboxSchema } from '#device-agent/outbox/outbox-schema.ts';
 import { twinSchema } from '#edge-node/twins/twin-schema.ts';
 import { TwinStore } from '#edge-node/twins/twin-store.ts';
 import { openDatabase } from '#runtime/database/database.ts';
@@ -61,8 +62,10 @@ function verify(folder: string): { code: number; device: object; said: string } 
 
 function change(file: string, sql: string): void {
   const database = openDatabase(file, { name: 'any', migrations: Array(99).fill('') });
+  const schema = file.endsWith('outbox.sqlite') ? outboxSchema : twinSchema;
+  const version = schema.migrations.length;
   database.exec(sql);
-  database.pragma(`user_version = ${twinSchema.migrations.length}`);
+  database.pragma(`user_version = ${version}`);
   database.close();
 }
 
@@ -84,6 +87,17 @@ describe('diten trial verify-delivery', () => {
     assert.equal(code, 1);
     assert.partialDeepStrictEqual(device, { committed: 28, missing: 2, duplicated: 0 });
     assert.match(said, /mote-1: 2 samples are missing/);
+  });
+
+  it('counts what retention took out as committed', () => {
+    const folder = trialFolder(30, 30);
+    change(
+      twinsOf(folder),
+      'DELETE FROM samples WHERE sequence IN (1, 2); UPDATE streams SET removed = 2',
+    );
+    const { code, device } = verify(folder);
+    assert.equal(code, 0);
+    assert.partialDeepStrictEqual(device, { committed: 30, missing: 0, duplicated: 0 });
   });
 
   it('fails where a sample is stored twice, or was never produced', () => {
