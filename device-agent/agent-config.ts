@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { isSparkplugId } from '#shared/sparkplug/topic.ts';
 import { nameSchema, propertySchema } from '#shared/wire/names.ts';
 import { actuatorsSchema } from './control/actuator-config.ts';
+import { reportingSchema } from './reporting/reporting-config.ts';
 import { sensorSchema } from './sensors/sensor-config.ts';
 
 /** The configuration of one device agent. */
@@ -54,6 +55,7 @@ export const agentConfigSchema = z.strictObject({
     })
     .prefault({}),
   sensors: z.array(sensorSchema).min(1),
+  reporting: reportingSchema,
   actuators: actuatorsSchema,
 });
 export type AgentConfig = z.infer<typeof agentConfigSchema>;

@@ -15,11 +15,12 @@ import { CommandListener } from './control/command-listener.ts';
 import { DesiredState } from './control/desired-state.ts';
 import { Forecaster } from './learning/forecaster.ts';
 import { Learner } from './learning/learner.ts';
-import { type NewSample, type Outbox, openOutbox } from './outbox/outbox.ts';
+import { type Outbox, openOutbox } from './outbox/outbox.ts';
 import { Publisher } from './outbox/publisher.ts';
 import { type PresenceFacts, presenceBytes, watchPresence } from './presence.ts';
+import { startReporting } from './reporting/start-reporting.ts';
 import { startSampler } from './sensors/sampler.ts';
-import type { Reading, Sensor } from './sensors/sensor.ts';
+import type { Sensor } from './sensors/sensor.ts';
 import { createSensors } from './sensors/sensor-config.ts';
 import { startSparkplug } from './sparkplug/start-sparkplug.ts';
 import { openCheckpointStore } from './training/checkpoint-store.ts';
@@ -73,12 +74,15 @@ export async function startDeviceAgent(
   const learning = { outbox, trainer, checkpoints, forecaster };
   parts.use(await Learner.start({ mqtt, group, device, ...learning, clock, log }));
   const sparkplug = startSparkplug(config, { ...presence, folder, clock, log });
+  const reporting = parts.use(
+    startReporting(config.reporting, { sensors, outbox, mqtt, group, device, clock, log }),
+  );
   const sampler = startSampler({
     sensors,
     clock,
     log,
     sink(readings) {
-      outbox.append(readings.flatMap(samplesOf));
+      reporting.store(readings);
       publisher.notify();
       forecaster.observe(readings);
       sparkplug?.observe(readings);
@@ -108,10 +112,6 @@ async function startControl(
   await CommandListener.start({ mqtt, group, device, handlers, log });
 }
 
-function samplesOf({ timeMs, values }: Reading): NewSample[] {
-  return values.map(({ property, value, quality }) => ({ property, timeMs, value, quality }));
-}
-
 function requireThermometer({ training }: AgentConfig, sensors: readonly Sensor[]): void {
   const wanted = training.temperature?.property;
   const given = sensors.flatMap(({ properties }) => properties.map(({ property }) => property));
@@ -126,7 +126,7 @@ function trainingBudget({ training }: AgentConfig, outbox: Outbox): TrainingBudg
   const { cpuShare, temperature } = training;
   if (temperature === undefined) return { cpuShare };
   const { property, celsiusMax } = temperature;
-  const readCelsius = () => outbox.newestOf(property, 1)[0]?.value ?? undefined;
+  const readCelsius = () => outbox.measured.newestOf(property, 1)[0]?.value ?? undefined;
   return { cpuShare, mayTrain: createTemperatureLimit({ readCelsius, celsiusMax }) };
 }
 

@@ -2,7 +2,9 @@ import { randomBytes } from 'node:crypto';
 import { type Database, openDatabase } from '#runtime/database/database.ts';
 import { assert } from '#shared/basics/assert.ts';
 import { bytesToHex } from '#shared/basics/bytes.ts';
+import { markToText, textToMark } from '#shared/twin/prediction/report-chain.ts';
 import { qualities, type Sample } from '#shared/twin/sample.ts';
+import { MeasuredRecord, type StoredValue } from './measured-record.ts';
 import { outboxSchema } from './outbox-schema.ts';
 
 export type NewSample = Omit<Sample, 'sequence'>;
@@ -36,20 +38,25 @@ export interface Outbox extends Disposable {
   /** 16 random hex digits, made with the file: sequences count within it. */
   readonly epoch: string;
   readonly startedMs: number;
-  /** Stores the samples in one transaction; values that are not finite become `null`. */
-  append(samples: readonly NewSample[]): void;
+  /**
+   * Stores the samples in one transaction; values that are not finite become `null`. `measured` are
+   * those of properties that are sent in part: all of them, for learning, and for nobody else.
+   */
+  append(samples: readonly NewSample[], measured?: readonly NewSample[]): void;
   /** Takes note that every sequence up to this one is safe at the edge node; never goes back. */
   acknowledge(sequence: number): void;
   counts(): OutboxCounts;
   /** The samples that follow `afterSequence`, oldest first. */
   following(afterSequence: number, countMax: number): Sample[];
-  /** How many samples of one property were ever appended. */
+  /** How many samples of one property were ever appended, sent or only measured. */
   producedOf(property: string): number;
   /**
-   * The newest samples of one property, oldest first, acknowledged or not; up to the sequence
-   * `through` where it is given.
+   * The newest samples of one property that are to be sent, oldest first, acknowledged or not; up
+   * to the sequence `through` where it is given.
    */
   newestOf(property: string, count: number, through?: number): Sample[];
+  /** The device's own record of what it measured. */
+  readonly measured: MeasuredRecord;
 }
 
 interface SampleRow {
@@ -58,6 +65,7 @@ interface SampleRow {
   time_ms: number;
   value: number | null;
   quality: number;
+  report: string | null;
 }
 
 /** Opens a device's outbox, and makes it where the file is new; errors of `openDatabase`. */
@@ -69,6 +77,7 @@ export function openOutbox(options: OutboxOptions): Outbox {
 class SqliteOutbox implements Outbox {
   readonly epoch: string;
   readonly startedMs: number;
+  readonly measured: MeasuredRecord;
   readonly #database: Database;
   readonly #options: OutboxOptions;
   readonly #statements: ReturnType<typeof prepare>;
@@ -92,9 +101,10 @@ class SqliteOutbox implements Outbox {
       available: row.available,
       dropped: row.dropped,
     };
+    this.measured = new MeasuredRecord(database, { kept: options.acknowledgedKept, outbox: this });
   }
 
-  append(samples: readonly NewSample[]): void {
+  append(samples: readonly NewSample[], measured: readonly NewSample[] = []): void {
     const before = this.#counts;
     const produced = before.produced + samples.length;
     const available = Math.max(before.available, produced - this.#options.unacknowledgedMax + 1);
@@ -104,6 +114,9 @@ class SqliteOutbox implements Outbox {
       this.#database.transaction(() => {
         for (const [index, sample] of samples.entries()) {
           this.#insert(before.produced + 1 + index, sample);
+        }
+        for (const sample of measured) {
+          this.measured.add(this.#stored(sample), produced);
         }
         this.#removeSpent(after);
         this.#statements.save.run(after);
@@ -148,16 +161,20 @@ class SqliteOutbox implements Outbox {
     this.#database.close();
   }
 
-  #insert(sequence: number, { property, timeMs, value, quality }: NewSample): void {
+  #insert(sequence: number, sample: NewSample): void {
+    const report = markToText(sample.report);
+    this.#statements.insert.run({ sequence, ...this.#stored(sample), report });
+  }
+
+  #stored({ property, timeMs, value, quality }: NewSample): StoredValue {
     const usable = value !== null && Number.isFinite(value);
     const stored = !usable && quality === 'ok' ? 'range' : quality;
-    this.#statements.insert.run({
-      sequence,
+    return {
       property: this.#propertyId(property),
       timeMs,
       value: usable ? value : null,
       quality: qualities.indexOf(stored),
-    });
+    };
   }
 
   #propertyId(property: string): number {
@@ -177,7 +194,7 @@ class SqliteOutbox implements Outbox {
 
 function prepare(database: Database) {
   const columns =
-    'SELECT sequence, properties.name AS property, time_ms, value, quality ' +
+    'SELECT sequence, properties.name AS property, time_ms, value, quality, report ' +
     'FROM samples JOIN properties ON properties.id = property';
   return {
     begin: database.prepare('INSERT OR IGNORE INTO outbox VALUES (1, ?, ?, 0, 0, 1, 0)'),
@@ -187,7 +204,8 @@ function prepare(database: Database) {
         'available = :available, dropped = :dropped',
     ),
     insert: database.prepare(
-      'INSERT INTO samples VALUES (:sequence, :property, :timeMs, :value, :quality)',
+      'INSERT INTO samples (sequence, property, time_ms, value, quality, report) ' +
+        'VALUES (:sequence, :property, :timeMs, :value, :quality, :report)',
     ),
     property: database.prepare(
       'INSERT INTO properties (name) VALUES (?) ' +
@@ -209,5 +227,6 @@ function rowToSample(row: SampleRow): Sample {
     timeMs: row.time_ms,
     value: row.value,
     quality: qualities[row.quality]!,
+    ...textToMark(row.report),
   };
 }

@@ -119,7 +119,7 @@ export class Publisher implements Disposable {
 
   async #publishNext(): Promise<boolean> {
     const { outbox, mqtt, codec } = this.#options;
-    const { available } = outbox.counts();
+    const { available, produced } = outbox.counts();
     const after = Math.max(this.#sent, available - 1);
     if (this.#disposed || !mqtt.connected || after - available >= WINDOW_SAMPLES) return false;
     const samples = outbox.following(after, SAMPLES_PER_MESSAGE_MAX);
@@ -127,7 +127,9 @@ export class Publisher implements Disposable {
     if (last === undefined) return false;
     if (after === available - 1) this.#progressMs = this.#options.clock.monotonicMs();
     this.#sent = last.sequence;
-    await mqtt.publish(this.#dataTopic, codec.encode({ epoch: outbox.epoch, available, samples }));
+    const waiting = produced - last.sequence;
+    const message = { epoch: outbox.epoch, available, samples, waiting };
+    await mqtt.publish(this.#dataTopic, codec.encode(message));
     return true;
   }
 
