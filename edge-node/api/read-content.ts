@@ -3,7 +3,7 @@ import { isJsonObject, type JsonObject } from '#shared/twin/document/json.ts';
 import { valueAt } from '#shared/twin/document/json-pointer.ts';
 import { thingContent } from '#shared/twin/document/thing.ts';
 import { compileRql } from '#shared/twin/query/compile-rql.ts';
-import { selectFields } from '#shared/twin/query/field-selector.ts';
+import { type FieldSelection, selectFields } from '#shared/twin/query/field-selector.ts';
 import { ApiFailure, apiErrors } from './api-error.ts';
 import type { Call } from './call.ts';
 import {
@@ -15,6 +15,7 @@ import {
   readTime,
 } from './request-facts.ts';
 import { cachedDocument, shownThing } from './thing.ts';
+import { withPredictions } from './thing-prediction.ts';
 
 /** A thing as it is, or was. */
 interface Version {
@@ -43,10 +44,25 @@ export function readContent(call: Call<'content'>): Response {
   if (unchanged || (condition !== undefined && !compileRql(condition)(version.document))) {
     return new Response(null, { status: 304, headers: { ETag: tag } });
   }
-  const value = keys.length === 0 ? version.document : valueAt(version.content, keys);
+  const value =
+    keys.length === 0
+      ? addPredictions(version.document, { ...call, fields })
+      : valueAt(version.content, keys);
   if (value === undefined) throw new ApiFailure(apiErrors.partNotFound(keys));
   const shown = fields !== 'all' && isJsonObject(value) ? selectFields(value, fields) : value;
   return Response.json(shown, { headers: { ETag: tag } });
+}
+
+/** Of the time that the query names, where it does: as the twin would have said it then. */
+function addPredictions(
+  document: JsonObject,
+  { options, resource, query, fields }: Call<'content'> & { fields: FieldSelection },
+): JsonObject {
+  const { twins, clock } = options;
+  const thing = resource.device === undefined ? undefined : twins.get(resource.device);
+  if (thing === undefined || query.has('at-historical-revision')) return document;
+  const atMs = readTime(query, 'at-historical-timestamp');
+  return withPredictions(document, { twins, thing, fields }, { atMs, nowMs: clock.nowMs() });
 }
 
 function presentVersion({ options, resource }: Call<'content'>): Version {

@@ -14,6 +14,12 @@ export type Resource =
     })
   | (ThingPath & { readonly kind: 'delta' | 'why' })
   | (ThingPath & { readonly kind: 'timeseries'; readonly property: string })
+  | (ThingPath & {
+      /** What the twin takes a property to be, or each of the feature's. */
+      readonly kind: 'prediction';
+      readonly feature: string;
+      readonly property?: string;
+    })
   | (ThingPath & { readonly kind: 'message'; readonly subject: string });
 
 interface ThingPath {
@@ -29,6 +35,7 @@ export const resourceMethods: Readonly<Record<Resource['kind'], readonly string[
   delta: ['GET', 'HEAD'],
   why: ['GET', 'HEAD'],
   timeseries: ['GET', 'HEAD'],
+  prediction: ['GET', 'HEAD'],
   message: ['POST'],
 };
 
@@ -77,6 +84,11 @@ function partOf(thing: ThingPath, keys: readonly string[]): Resource | undefined
   if (part === 'features' && second === 'timeseries') {
     if (third === undefined || rest.length > 0) return undefined;
     return { kind: 'timeseries', ...thing, property: `${first}/${third}` };
+  }
+  if (part === 'features' && second === 'prediction') {
+    if (rest.length > 0) return undefined;
+    const property = third === undefined ? {} : { property: third };
+    return { kind: 'prediction', ...thing, feature: first!, ...property };
   }
   return isContent(keys)
     ? { kind: 'content', ...thing, keys, pointer: formatPointer(keys) }

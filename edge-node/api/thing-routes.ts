@@ -2,7 +2,6 @@ import type { HttpBindings } from '@hono/node-server';
 import type { Context, Hono } from 'hono';
 import { thingDelta } from '#shared/twin/document/delta.ts';
 import type { JsonObject, JsonValue } from '#shared/twin/document/json.ts';
-import { explainThing } from '#shared/twin/document/why.ts';
 import { selectFields } from '#shared/twin/query/field-selector.ts';
 import type { ApiOptions } from './api.ts';
 import { ApiFailure, apiErrors } from './api-error.ts';
@@ -13,6 +12,7 @@ import { readCount, readFields } from './request-facts.ts';
 import { parseResource, resourceMethods } from './resource.ts';
 import { sendMessage } from './send-message.ts';
 import { shownThing } from './thing.ts';
+import { explainWithAge, readPrediction, withPredictions } from './thing-prediction.ts';
 import { thingSeries } from './thing-series.ts';
 import { ThingStream } from './thing-stream.ts';
 
@@ -62,7 +62,10 @@ async function respond(call: Call): Promise<Response> {
       );
     case 'why':
       return Response.json(
-        explainThing(existing(call.options, resource).thing) as unknown as JsonValue,
+        explainWithAge(
+          call.options,
+          existing(call.options, resource).thing,
+        ) as unknown as JsonValue,
       );
     case 'timeseries': {
       const { twins, clock } = call.options;
@@ -71,6 +74,8 @@ async function respond(call: Call): Promise<Response> {
       const series = { device, property, nowMs: clock.nowMs() };
       return Response.json(thingSeries(twins, series, call.query));
     }
+    case 'prediction':
+      return Response.json(readPrediction({ ...call, resource }));
     case 'message':
       return await sendMessage({ ...call, resource });
   }
@@ -86,7 +91,9 @@ function listThings({ options, query }: Call<'list'>): JsonObject[] {
       : devices.map((device) => twins.get(device)).filter((thing) => thing !== undefined);
   if (things.length > LISTED_MAX) throw new ApiFailure(apiErrors.idsRequired(LISTED_MAX));
   const nowMs = clock.nowMs();
-  const shown = things.map((thing) => shownThing(thing, nowMs));
+  const shown = things.map((thing) =>
+    withPredictions(shownThing(thing, nowMs), { twins, thing, fields }, { nowMs }),
+  );
   return fields === 'all' ? shown : shown.map((thing) => selectFields(thing, fields));
 }
 

@@ -5,6 +5,7 @@ import type { DatabaseSchema } from '#runtime/database/database.ts';
  * `streams.generation`: how often the device had changed its epoch by then. `twins` holds what an
  * older version left to be carried over; `things` is each thing as it is, `revisions` the changes
  * that made it so, in the order of `position`, and `snapshots` its content now and then.
+ * `samples.report` is as in an outbox; `back_tests` is what each device said last of its own.
  */
 export const twinSchema: DatabaseSchema = {
   name: 'twin store',
@@ -61,6 +62,12 @@ export const twinSchema: DatabaseSchema = {
        time_ms INTEGER NOT NULL,
        content TEXT NOT NULL,
        PRIMARY KEY (device, revision)
+     ) WITHOUT ROWID;`,
+    `ALTER TABLE samples ADD COLUMN report TEXT;
+     CREATE INDEX reports ON samples (property, stream, sequence) WHERE report IS NOT NULL;
+     CREATE TABLE back_tests (
+       device TEXT PRIMARY KEY,
+       tests TEXT NOT NULL
      ) WITHOUT ROWID;`,
   ],
 };

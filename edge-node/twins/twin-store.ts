@@ -14,6 +14,7 @@ import { takeOldTwins } from './carry-over.ts';
 import { SampleStore } from './sample-store.ts';
 import { ThingHistory } from './thing-history.ts';
 import { twinSchema } from './twin-schema.ts';
+import { TwinTracks } from './twin-tracks.ts';
 
 export interface Delivery {
   readonly device: string;
@@ -45,6 +46,7 @@ export interface TwinStoreOptions {
 export class TwinStore implements Disposable {
   readonly samples: SampleStore;
   readonly history: ThingHistory;
+  readonly tracks: TwinTracks;
   readonly #group: string;
   readonly #database: Database;
   readonly #saveThing: (device: string, thing: Thing) => void;
@@ -53,6 +55,7 @@ export class TwinStore implements Disposable {
   /** Their devices in order; of an earlier time where there are fewer than things. */
   #devices: readonly string[] = [];
   readonly #sampleCounts: Map<string, number>;
+  readonly #waiting = new Map<string, number>();
   readonly #listeners = new Set<(committed: CommittedStep) => void>();
   /** Committed, and not yet told: a listener may change a thing itself. */
   readonly #untold: CommittedStep[] = [];
@@ -68,6 +71,7 @@ export class TwinStore implements Disposable {
     this.#saveThing = (device, thing) => save.run(device, JSON.stringify(thing));
     this.samples = new SampleStore(this.#database);
     this.history = new ThingHistory(this.#database);
+    this.tracks = new TwinTracks(this.#database);
     this.#database.transaction(() => this.#load(nowMs))();
     this.#sampleCounts = this.samples.counts();
   }
@@ -99,6 +103,11 @@ export class TwinStore implements Disposable {
   /** How many samples of a device the file holds. */
   samplesOf(device: string): number {
     return this.#sampleCounts.get(device) ?? 0;
+  }
+
+  /** How many samples waited behind those that came last, by what the device said of it. */
+  waitingOf(device: string): number {
+    return this.#waiting.get(device) ?? 0;
   }
 
   /** How far one epoch of a device's outbox is committed. */
@@ -138,6 +147,7 @@ export class TwinStore implements Disposable {
     for (const [device, count] of counts) {
       this.#sampleCounts.set(device, this.samplesOf(device) + count);
     }
+    for (const { device, message } of deliveries) this.#waiting.set(device, message.waiting ?? 0);
     this.#publish(steps);
     return [...acknowledgements.values()];
   }
