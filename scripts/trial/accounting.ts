@@ -16,7 +16,7 @@ export interface DeviceAccount {
 }
 
 /** Names of the files within the programs' data folders. */
-const outboxFile = 'outbox.sqlite';
+export const outboxFile = 'outbox.sqlite';
 export const twinFile = 'twins.sqlite';
 
 /**
