@@ -19,7 +19,7 @@ export const agentConfigSchema = z.strictObject({
     url: z.url({ protocol: /^mqtt$/, error: 'expected mqtt://host:port' }),
     keepaliveSeconds: z.int().min(1).max(300).default(10),
   }),
-  /** What the sensors measure, live, for SCADA tools and the host application. */
+  /** The newest state for SCADA tools and the host application, and writes to the outputs. */
   sparkplug: z
     .strictObject({
       enabled: z.boolean().default(true),
@@ -30,6 +30,8 @@ export const agentConfigSchema = z.strictObject({
         .string()
         .refine(isSparkplugId, 'expected 1 to 256 characters, none of + # /')
         .optional(),
+      /** Of what was measured while nothing could be shown, so many readings a second follow. */
+      historyPerSecond: z.int().min(10).max(10_000).default(1000),
     })
     .prefault({}),
   outbox: z
@@ -38,6 +40,8 @@ export const agentConfigSchema = z.strictObject({
       unacknowledgedMax: z.int().min(1000).default(2_000_000),
       /** Acknowledged samples kept to learn from. */
       acknowledgedKept: z.int().min(0).default(20_000),
+      /** Of what it held when a connection began, so many samples go to the edge node a second. */
+      historyPerSecond: z.int().min(100).default(20_000),
     })
     .prefault({}),
   training: z

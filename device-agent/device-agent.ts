@@ -15,7 +15,7 @@ import { CommandListener } from './control/command-listener.ts';
 import { DesiredState } from './control/desired-state.ts';
 import { Forecaster } from './learning/forecaster.ts';
 import { Learner } from './learning/learner.ts';
-import { type Outbox, openOutbox } from './outbox/outbox.ts';
+import { type NewSample, type Outbox, openOutbox } from './outbox/outbox.ts';
 import { Publisher } from './outbox/publisher.ts';
 import { type PresenceFacts, presenceBytes, watchPresence } from './presence.ts';
 import { startReporting } from './reporting/start-reporting.ts';
@@ -51,29 +51,31 @@ export async function startDeviceAgent(
   requireThermometer(config, sensors);
   const presence = { epoch: outbox.epoch, properties: sensors.flatMap((each) => each.properties) };
   const will = presenceWill(config, presence);
-  const mqtt = parts.use(
-    connectMqtt({
-      url: config.mqtt.url,
-      clientId: device,
-      username: outbox.epoch,
-      keepaliveSeconds: config.mqtt.keepaliveSeconds,
-      reconnectPeriodMs: RECONNECT_PERIOD_MS,
-      will,
-      log,
+  const mqtt = parts.use(connect(config, { epoch: outbox.epoch, will, log }));
+  const publisher = parts.use(
+    await Publisher.start({
+      ...{ outbox, mqtt, codec: plainTelemetryCodec, group, device, clock, log },
+      historyPerSecond: config.outbox.historyPerSecond,
     }),
   );
-  const publisher = parts.use(
-    await Publisher.start({ outbox, mqtt, codec: plainTelemetryCodec, group, device, clock, log }),
-  );
-  await startControl(config, { mqtt, outbox, actuators, log });
+  const outputs = await startControl(config, { mqtt, outbox, actuators, log });
   watchPresence({ mqtt, group, device, presence, clock, log, fail });
 
   const checkpoints = parts.use(openCheckpointStore(folder.file('checkpoints.sqlite')));
   const trainer = parts.use(startTrainer({ budget: trainingBudget(config, outbox), clock }));
-  const forecaster = new Forecaster({ outbox, trainer, log, onScores: () => publisher.notify() });
+  const shown = { ...presence, outputs, outbox, folder, clock, log };
+  const sparkplug = startSparkplug(config, shown);
+  const stored = (measured: readonly NewSample[], taken: readonly NewSample[]) => {
+    publisher.notify();
+    sparkplug?.observe(measured, taken, outbox.counts().produced);
+  };
+  const forecaster = new Forecaster({
+    ...{ outbox, trainer, log },
+    onScores: (scores) => stored(scores, scores),
+    onModel: (digest) => sparkplug?.showModel(digest),
+  });
   const learning = { outbox, trainer, checkpoints, forecaster };
   parts.use(await Learner.start({ mqtt, group, device, ...learning, clock, log }));
-  const sparkplug = startSparkplug(config, { ...presence, folder, clock, log });
   const reporting = parts.use(
     startReporting(config.reporting, { sensors, outbox, mqtt, group, device, clock, log }),
   );
@@ -82,10 +84,9 @@ export async function startDeviceAgent(
     clock,
     log,
     sink(readings) {
-      reporting.store(readings);
-      publisher.notify();
+      const { measured, taken } = reporting.store(readings);
+      stored(measured, taken);
       forecaster.observe(readings);
-      sparkplug?.observe(readings);
     },
   });
   parts.defer(() => handOver(mqtt, { publisher, will, log }));
@@ -93,6 +94,16 @@ export async function startDeviceAgent(
   parts.use(sparkplug);
   parts.use(sampler);
   return parts.move();
+}
+
+function connect(
+  { id, mqtt: { url, keepaliveSeconds } }: AgentConfig,
+  { epoch, will, log }: { epoch: string; will: MqttWill; log: Log },
+): MqttClient {
+  return connectMqtt({
+    ...{ url, clientId: id, username: epoch, keepaliveSeconds, will, log },
+    reconnectPeriodMs: RECONNECT_PERIOD_MS,
+  });
 }
 
 function presenceWill({ id, group }: AgentConfig, presence: PresenceFacts): MqttWill {
@@ -103,13 +114,14 @@ function presenceWill({ id, group }: AgentConfig, presence: PresenceFacts): Mqtt
 async function startControl(
   { id: device, group }: AgentConfig,
   { mqtt, outbox, actuators, log }: ControlParts,
-): Promise<void> {
-  await DesiredState.start({ mqtt, group, device, actuators, log });
+): Promise<DesiredState> {
+  const outputs = await DesiredState.start({ mqtt, group, device, actuators, log });
   const handlers = {
     ping: async (payload: JsonValue) => ({ status: 200, payload }),
     outbox: async () => ({ status: 200, payload: { epoch: outbox.epoch, ...outbox.counts() } }),
   };
   await CommandListener.start({ mqtt, group, device, handlers, log });
+  return outputs;
 }
 
 function requireThermometer({ training }: AgentConfig, sensors: readonly Sensor[]): void {

@@ -5,6 +5,7 @@ import { addBenchCommands } from './bench/bench-commands.ts';
 import { addDoctorCommands } from './doctor/doctor-commands.ts';
 import { addLedgerCommands } from './ledger/ledger-commands.ts';
 import { addModelCommands } from './model/model-commands.ts';
+import { addTokenCommands } from './token/token-commands.ts';
 import type { TrialOptions } from './trial/run-trial.ts';
 import { addTwinCommands } from './twin/twin-commands.ts';
 
@@ -50,6 +51,7 @@ addModelCommands(program);
 addBenchCommands(program);
 addDoctorCommands(program);
 addTwinCommands(program);
+addTokenCommands(program);
 
 function edgeCount(text: string): number {
   const edges = Number(text);

@@ -35,7 +35,7 @@ function recalled(reported: readonly string[]) {
   });
   const reporter = new Reporter(plans, outbox);
   const step = reporter.take(readings);
-  outbox.append(step.samples, step.measured);
+  outbox.append(step.taken, step.kept);
   reporter.keep(step);
   const { produced } = outbox.counts();
   return { produced, record: recallFeatures(outbox, { features }, { count: 200 }) };

@@ -8,12 +8,14 @@ import {
   SAMPLES_PER_MESSAGE_MAX,
 } from '#shared/wire/telemetry.ts';
 import { topicOf } from '#shared/wire/topics.ts';
+import { HistoryPace } from './history-pace.ts';
 import type { Outbox } from './outbox.ts';
 
 /** How far the publisher runs ahead of the acknowledgements, in samples. */
 const WINDOW_SAMPLES = 8 * SAMPLES_PER_MESSAGE_MAX;
 /** Without an acknowledgement for so long, all that is not acknowledged is sent again. */
 const STALL_MS = 3000;
+const HISTORY_PER_SECOND = 20_000;
 
 export interface PublisherOptions {
   readonly outbox: Outbox;
@@ -21,6 +23,8 @@ export interface PublisherOptions {
   readonly codec: MessageCodec<DataMessage>;
   readonly group: string;
   readonly device: string;
+  /** Of what the outbox held when the connection began, so many samples go a second at most. */
+  readonly historyPerSecond?: number;
   readonly clock: Clock;
   readonly log: Log;
 }
@@ -38,6 +42,8 @@ export class Publisher implements Disposable {
   #wanted = false;
   #disposed = false;
   #progressMs: number;
+  readonly #pace: HistoryPace;
+  #cancelPause: () => void = () => undefined;
   #cancelTimer: () => void = () => undefined;
   #drained: (() => void)[] = [];
 
@@ -46,18 +52,19 @@ export class Publisher implements Disposable {
     this.#dataTopic = topicOf(options.group, options.device, 'data');
     this.#sent = options.outbox.counts().available - 1;
     this.#progressMs = options.clock.monotonicMs();
+    this.#pace = new HistoryPace(options.clock, options.historyPerSecond ?? HISTORY_PER_SECOND);
   }
 
   /** Begins behind what is acknowledged. */
   static async start(options: PublisherOptions): Promise<Publisher> {
     const publisher = new Publisher(options);
     const { mqtt, group, device } = options;
-    mqtt.onConnectionChange(() => publisher.#rewind());
+    mqtt.onConnectionChange(() => publisher.#begin());
     await mqtt.subscribe(topicOf(group, device, 'committed'), (message) =>
       publisher.#onCommitted(message),
     );
     publisher.#watch();
-    publisher.#rewind();
+    publisher.#begin();
     return publisher;
   }
 
@@ -76,6 +83,7 @@ export class Publisher implements Disposable {
 
   [Symbol.dispose](): void {
     this.#disposed = true;
+    this.#cancelPause();
     this.#cancelTimer();
   }
 
@@ -122,15 +130,33 @@ export class Publisher implements Disposable {
     const { available, produced } = outbox.counts();
     const after = Math.max(this.#sent, available - 1);
     if (this.#disposed || !mqtt.connected || after - available >= WINDOW_SAMPLES) return false;
-    const samples = outbox.following(after, SAMPLES_PER_MESSAGE_MAX);
+    const countMax = this.#pace.allowance(after, SAMPLES_PER_MESSAGE_MAX);
+    if (countMax < 1) {
+      this.#pause();
+      return false;
+    }
+    const samples = outbox.following(after, countMax);
     const last = samples.at(-1);
     if (last === undefined) return false;
     if (after === available - 1) this.#progressMs = this.#options.clock.monotonicMs();
     this.#sent = last.sequence;
+    this.#pace.spend(after, samples.length);
     const waiting = produced - last.sequence;
     const message = { epoch: outbox.epoch, available, samples, waiting };
     await mqtt.publish(this.#dataTopic, codec.encode(message));
     return true;
+  }
+
+  /** A connection has begun, or ended. */
+  #begin(): void {
+    this.#pace.begin(this.#options.outbox.counts().produced);
+    this.#rewind();
+  }
+
+  #pause(): void {
+    this.#cancelPause();
+    const pauseMs = this.#pace.waitMs(SAMPLES_PER_MESSAGE_MAX);
+    this.#cancelPause = this.#options.clock.after(pauseMs, () => this.notify());
   }
 
   #rewind(): void {

@@ -28,7 +28,7 @@ function start(predictor: string, clock = createManualClock()) {
     for (let i = 0; i < count; i++) {
       const values = [{ property: 'a/x', value: record.length / 8, quality: 'ok' as const }];
       const step = reporter.take([{ timeMs: record.length * 10, values }]);
-      record.push(...step.measured);
+      record.push(...step.kept);
       reporter.keep(step);
     }
   };

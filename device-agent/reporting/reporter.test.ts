@@ -38,7 +38,7 @@ function reading(timeMs: number, value: number): Reading {
 
 function store(outbox: Outbox, reporter: Reporter, readings: readonly Reading[]): void {
   const step = reporter.take(readings);
-  outbox.append(step.samples, step.measured);
+  outbox.append(step.taken, step.kept);
   reporter.keep(step);
 }
 

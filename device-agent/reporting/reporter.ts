@@ -21,10 +21,12 @@ interface Reported {
 
 /** What becomes of readings: all goes into the outbox in one transaction, and then is kept. */
 export interface Step {
-  /** To be sent. */
-  readonly samples: readonly NewSample[];
-  /** All there is of the properties that are sent in part. */
+  /** Everything that was measured. */
   readonly measured: readonly NewSample[];
+  /** What of it is sent. */
+  readonly taken: readonly NewSample[];
+  /** Everything of the properties that are sent in part. */
+  readonly kept: readonly NewSample[];
   readonly after: ReadonlyMap<string, Reported>;
 }
 
@@ -48,30 +50,32 @@ export class Reporter {
 
   /** What is to be done about readings; nothing is until {@link keep}. */
   take(readings: readonly Reading[]): Step {
-    const samples: NewSample[] = [];
     const measured: NewSample[] = [];
+    const taken: NewSample[] = [];
+    const kept: NewSample[] = [];
     const after = new Map<string, Reported>();
     for (const { timeMs, values } of readings) {
       for (const { property, value, quality } of values) {
         const sample = { property, timeMs, value, quality };
+        measured.push(sample);
         const before = after.get(property) ?? this.#reported.get(property);
         if (before === undefined) {
-          samples.push(sample);
+          taken.push(sample);
           continue;
         }
-        measured.push(sample);
+        kept.push(sample);
         const { reported, sent } = report(before, sample);
         after.set(property, reported);
-        if (sent !== undefined) samples.push(sent);
+        if (sent !== undefined) taken.push(sent);
       }
     }
-    return { samples, measured, after };
+    return { measured, taken, kept, after };
   }
 
   /** To be called once all of a step is in the outbox. */
-  keep({ measured, after }: Step): void {
+  keep({ kept, after }: Step): void {
     for (const [property, reported] of after) this.#reported.set(property, reported);
-    for (const { property } of measured) {
+    for (const { property } of kept) {
       this.#measured.set(property, this.measuredOf(property) + 1);
     }
   }

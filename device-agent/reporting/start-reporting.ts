@@ -6,7 +6,7 @@ import { topicOf } from '#shared/wire/topics.ts';
 import type { Outbox } from '../outbox/outbox.ts';
 import type { Reading, Sensor } from '../sensors/sensor.ts';
 import { PredictorChooser } from './predictor-chooser.ts';
-import { Reporter } from './reporter.ts';
+import { Reporter, type Step } from './reporter.ts';
 import { planReporting, type ReportingRule } from './reporting-config.ts';
 
 /** Tests of several properties gather so long before they are told. */
@@ -24,7 +24,7 @@ export interface ReportingParts {
 
 export interface Reporting extends Disposable {
   /** Puts readings into the outbox, whole or in part; throws what the outbox throws. */
-  store(readings: readonly Reading[]): void;
+  store(readings: readonly Reading[]): Pick<Step, 'measured' | 'taken'>;
 }
 
 /**
@@ -50,8 +50,9 @@ export function startReporting(rules: readonly ReportingRule[], parts: Reporting
   return {
     store(readings) {
       const step = reporter.take(readings);
-      outbox.append(step.samples, step.measured);
+      outbox.append(step.taken, step.kept);
       reporter.keep(step);
+      return step;
     },
     [Symbol.dispose]() {
       cancelTelling?.();

@@ -24,11 +24,11 @@ interface When {
  * What the twin takes one property of a feature to be, or each of them, now or `at` another time:
  * value, age, expected error and where that comes from.
  */
-export function readPrediction({ options, resource, query }: Call<'prediction'>): JsonObject {
-  const { twins, clock } = options;
-  const { thing } = existing(options, resource);
-  const { feature, property } = resource;
-  const when = { atMs: readTime(query, 'at'), nowMs: clock.nowMs() };
+export function readPrediction(call: Call): JsonObject {
+  const { twins, clock } = call.options;
+  const { featureId: feature = '', propertyId: property } = call.params;
+  const { thing } = existing(call);
+  const when = { atMs: readTime(call.query, 'at'), nowMs: clock.nowMs() };
   const answers = featureAnswers(twins, { thing, feature }, when);
   const found = property === undefined ? answers : answers?.[property];
   if (found !== undefined) return found as JsonObject;

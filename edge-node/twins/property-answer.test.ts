@@ -126,6 +126,22 @@ describe('the answer to a property', () => {
     assert.equal(basis(store, last + 500), 'untested', 'a test of another predictor');
   });
 
+  it('says nothing of what is behind a value that was seen live ahead of its stream', () => {
+    using store = open();
+    const samples = reportsOf(walk(5), way);
+    const other = { property: 'env/h', value: 1, quality: 'ok' } as const;
+    deliver(store, samples);
+    online(store);
+    const last = samples.at(-1)!.timeMs;
+    const waiting = [{ ...other, sequence: samples.length + 1, timeMs: last + 1 }];
+    deliver(store, waiting, 9);
+    const live = { ...other, property: 'live/x', sequence: samples.length + 9, timeMs: last + 900 };
+    store.showAhead([{ device, epoch, generation: 1, samples: [live] }], last + 900);
+    assert.equal(basis(store, last + 900), 'untested', 'of these reports may wait');
+    const ahead = propertyAnswer(store, { device, property: 'live/x', nowMs: last + 950 })!;
+    assert.deepEqual([ahead.value, ahead.ageMs, ahead.errorBasis], [1, 50, 'untested']);
+  });
+
   it('is the last value, and promises nothing, where every sample is sent', () => {
     using store = open();
     const sample = { sequence: 1, property, timeMs: 100, value: 7, quality: 'ok' } as const;

@@ -1,7 +1,7 @@
 import type { ReportedProperty, Thing } from '#shared/twin/document/thing.ts';
 import { type Answer, answerAt } from '#shared/twin/prediction/answer.ts';
 import { chainTrack } from '#shared/twin/prediction/report-chain.ts';
-import { deviceOf, newestSampleMs, reportedOf } from './thing-facts.ts';
+import { deviceOf, reportedOf } from './thing-facts.ts';
 import type { TwinStore } from './twin-store.ts';
 import type { PromisedTrack } from './twin-tracks.ts';
 
@@ -59,7 +59,7 @@ export function propertyAnswer(
   return { ...answer, predictor, tolerance: policy.tolerance };
 }
 
-/** Where the sample itself is no longer kept. */
+/** Where the sample itself is not here: no longer kept, or seen live ahead of its stream. */
 function heldTrack({
   value,
   timeMs,
@@ -72,5 +72,5 @@ function heldTrack({
 
 function heardUntilMs(twins: TwinStore, thing: Thing, nowMs: number): number {
   const isUpToDate = thing.presence.online && twins.waitingOf(deviceOf(thing)) === 0;
-  return isUpToDate ? nowMs : (newestSampleMs(thing) ?? 0);
+  return isUpToDate ? nowMs : (twins.tracks.heardMs(deviceOf(thing)) ?? 0);
 }

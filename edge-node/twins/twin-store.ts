@@ -152,6 +152,15 @@ export class TwinStore implements Disposable {
     return [...acknowledgements.values()];
   }
 
+  /**
+   * Shows newer state of things than their streams have brought yet, in one transaction; it is no
+   * sample, and the stream brings it once more. Reports of devices that are not known are left out.
+   */
+  showAhead(reports: readonly StateReport[], nowMs: number): void {
+    const known = reports.filter(({ device }) => this.#things.has(device));
+    this.#publish(this.#inTransaction(() => this.#report(known, nowMs)));
+  }
+
   /** Commits one change of a thing that is not made of samples; what changes nothing is not one. */
   change(device: string, input: ThingInput): Result<Thing, ThingRejection> {
     const stepped = stepThing(this.#thingOf(device), input);
@@ -197,7 +206,7 @@ export class TwinStore implements Disposable {
     return this.#things.get(device) ?? newThing(`${this.#group}:${device}`, newEpoch());
   }
 
-  #report(reports: readonly Report[], nowMs: number): CommittedStep[] {
+  #report(reports: readonly StateReport[], nowMs: number): CommittedStep[] {
     const changed = new Map<string, Thing>();
     return reports.flatMap(({ device, ...report }) => {
       if (report.samples.length === 0) return [];
@@ -245,12 +254,15 @@ export class TwinStore implements Disposable {
   }
 }
 
-interface Report {
+/** Samples of one device and epoch, as its thing takes them. */
+export interface StateReport {
   readonly device: string;
   readonly epoch: string;
   readonly generation: number;
-  readonly samples: ReportedSample[];
+  readonly samples: readonly ReportedSample[];
 }
+
+type Report = StateReport & { readonly samples: ReportedSample[] };
 
 function newEpoch(): string {
   return randomBytes(8).toString('hex');

@@ -56,6 +56,15 @@ export class TwinTracks {
     return this.#trackTo(row as SampleRow | undefined);
   }
 
+  /**
+   * The time, by the device's clock, of the newest sample that its stream has brought: samples come
+   * in order, so all before it are here.
+   */
+  heardMs(device: string): number | undefined {
+    const row = this.#statements.newest.get(device) as { timeMs: number } | undefined;
+    return row?.timeMs;
+  }
+
   /** Keeps what a device said of its back-tests, in place of what it said before. */
   saveTests(device: string, tests: readonly PropertyTest[]): void {
     this.#statements.saveTests.run(device, JSON.stringify(tests));
@@ -105,6 +114,11 @@ function prepare(database: Database) {
        WHERE report IS NOT NULL AND property = :property AND stream = :stream
          AND sequence <= :sequence
        ORDER BY sequence DESC LIMIT :countMax`,
+    ),
+    newest: database.prepare(
+      `SELECT time_ms AS timeMs FROM samples
+       WHERE stream = (SELECT id FROM streams WHERE device = ? ORDER BY generation DESC LIMIT 1)
+       ORDER BY sequence DESC LIMIT 1`,
     ),
     tests: database.prepare('SELECT tests FROM back_tests WHERE device = ?'),
     saveTests: database.prepare(

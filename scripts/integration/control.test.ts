@@ -8,6 +8,7 @@ import type { Actuator } from '#device-agent/control/actuator.ts';
 import { type CommandHandler, CommandListener } from '#device-agent/control/command-listener.ts';
 import { DesiredState } from '#device-agent/control/desired-state.ts';
 import { createSimulatedOutput } from '#device-agent/control/simulated-output.ts';
+import { openAccess } from '#edge-node/api/api.fixture.ts';
 import { createApi } from '#edge-node/api/api.ts';
 import { deviceAccessRules } from '#edge-node/broker/access-rules.ts';
 import { startBroker } from '#edge-node/broker/broker.ts';
@@ -45,6 +46,7 @@ async function startEdge(folder: string, port = 0) {
   const commands = parts.use(await CommandSender.start({ mqtt, group, clock, events }));
   const app = createApi({
     ...{ twins: store, commands, group, twinsMax: 10, clock, events, status: () => ({}) },
+    access: openAccess(),
   });
   const http = parts.use(await serveHttp(app.fetch, { host: '127.0.0.1', port: 0 }));
   const kept = parts.move();

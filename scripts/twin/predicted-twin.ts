@@ -27,8 +27,9 @@ interface PredictedOptions extends TwinOptions {
 export async function getPredicted(
   id: string,
   path: string | undefined,
-  { url, json, time, revision }: PredictedOptions,
+  options: PredictedOptions,
 ): Promise<void> {
+  const { json, time, revision } = options;
   if (revision !== undefined) {
     throw new ProgramError(
       'revision-refused',
@@ -36,7 +37,7 @@ export async function getPredicted(
       { exit: exitCode.usage },
     );
   }
-  const client = new TwinClient(url);
+  const client = new TwinClient(options);
   const [wanted, property] = path?.split('/') ?? [];
   const query = time === undefined ? '' : `?${new URLSearchParams({ at: time })}`;
   const answers: Record<string, Predicted> = {};

@@ -11,14 +11,16 @@ import { isInStep, predictedAt, type Track } from './track.ts';
  * predictor or its model are missing here, or the time is before the newest report's. `no-value`:
  * the newest report has none.
  */
-export type ErrorBasis =
-  | 'reported'
-  | 'tolerance'
-  | 'back-test'
-  | 'beyond'
-  | 'untested'
-  | 'out-of-step'
-  | 'no-value';
+export const errorBases = [
+  'reported',
+  'tolerance',
+  'back-test',
+  'beyond',
+  'untested',
+  'out-of-step',
+  'no-value',
+] as const;
+export type ErrorBasis = (typeof errorBases)[number];
 
 /** What a twin says of a property, whether it was told of this moment or not. */
 export interface Answer {
