@@ -67,6 +67,20 @@ describe('the record of what was measured', () => {
     }
   });
 
+  it('goes on where sequences begin anew', () => {
+    using outbox = open();
+    for (let timeMs = 1; timeMs <= 9; timeMs++) outbox.append([report(timeMs)], [sample(timeMs)]);
+    const file2 = openDatabase(file, outboxSchema);
+    file2.exec("UPDATE outbox SET epoch = 'fedcba9876543210', produced = 0; DELETE FROM samples");
+    file2.close();
+    using anew = open();
+    assert.deepEqual(times(anew.measured.newestOf('a/x', 3, anew.measured.mark())), [7, 8, 9]);
+    anew.append([report(10)], [sample(10)]);
+    const mark = anew.measured.mark();
+    anew.append([report(11)], [sample(11)]);
+    assert.deepEqual(times(anew.measured.newestOf('a/x', 3, mark)), [8, 9, 10]);
+  });
+
   it('is bounded, also where everything is acknowledged', () => {
     using outbox = open(10);
     for (let timeMs = 1; timeMs <= 50; timeMs++) {

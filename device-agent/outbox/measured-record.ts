@@ -29,6 +29,9 @@ interface MeasuredOptions {
   readonly outbox: { counts(): { readonly produced: number } };
 }
 
+/** Before every sequence there is. */
+const BEGINNING = Number.MIN_SAFE_INTEGER;
+
 /**
  * What the device measured, in the tables of its outbox: samples that were sent, and of properties
  * that are sent in part all measurements, the newest of them. Writes belong into a transaction of
@@ -51,7 +54,7 @@ export class MeasuredRecord {
     this.#statements.removeThrough.run(Number(lastInsertRowid) - kept);
   }
 
-  /** A mark up to which the same is found again, whatever comes behind it. Never goes back. */
+  /** A mark up to which the same is found again within the epoch, whatever comes behind it. */
   mark(): number {
     const { newest } = this.#statements.newestId.get() as { newest: number };
     return this.#options.outbox.counts().produced + newest;
@@ -71,8 +74,8 @@ export class MeasuredRecord {
     // Before the property was first sent in part, and after it was for the last time.
     const rows =
       last === undefined || first === undefined
-        ? sent(0, through)
-        : [...sent(last.at, through), ...measured, ...sent(0, Math.min(first.at, through))];
+        ? sent(BEGINNING, through)
+        : [...sent(last.at, through), ...measured, ...sent(BEGINNING, Math.min(first.at, through))];
     return rows.slice(0, count).reverse().map(rowToMeasurement);
   }
 }

@@ -3,7 +3,8 @@ import type { DatabaseSchema } from '#runtime/database/database.ts';
 /**
  * The tables of an outbox; `properties.produced` is kept by triggers. `samples.report` is
  * `[ordinal, depth, predictor, tolerance, heartbeat in ms]` where a sample stands for others that
- * were measured and not sent; all of these are in `measured`.
+ * were measured and not sent; all of these are in `measured`, with the newest sequence by then, 0
+ * where that was of an epoch before.
  */
 export const outboxSchema: DatabaseSchema = {
   name: 'outbox',
@@ -46,6 +47,9 @@ export const outboxSchema: DatabaseSchema = {
      DROP TRIGGER count_produced;
      CREATE TRIGGER count_produced AFTER INSERT ON samples WHEN NEW.report IS NULL BEGIN
        UPDATE properties SET produced = produced + 1 WHERE id = NEW.property;
+     END;
+     CREATE TRIGGER number_anew AFTER UPDATE OF epoch ON outbox BEGIN
+       UPDATE measured SET produced = 0;
      END;
      CREATE TRIGGER count_measured AFTER INSERT ON measured BEGIN
        UPDATE properties SET produced = produced + 1 WHERE id = NEW.property;

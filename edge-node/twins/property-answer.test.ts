@@ -163,6 +163,12 @@ describe('the answer to a property', () => {
     store.commit([{ device, message }], 0);
     online(store);
     assert.equal(basis(store, sent[5]!.timeMs + 1), 'out-of-step');
+    assert.equal(
+      ask(store, sent[3]!.timeMs + 1)?.errorBasis,
+      'out-of-step',
+      'the next one is lost',
+    );
+    assert.equal(ask(store, sent[2]!.timeMs + 1)?.errorBasis, 'tolerance');
     const later = { epoch, available: 6, samples: sent.slice(6, 8) };
     store.commit([{ device, message: later }], 0);
     assert.equal(basis(store, sent[7]!.timeMs + 1), 'tolerance');

@@ -46,7 +46,7 @@ export function propertyAnswer(
     ? twins.tracks.at(of, atMs)
     : (twins.tracks.upTo(of, reported.source) ?? heldTrack(reported));
   if (promised === undefined) return undefined;
-  const { track, policy } = promised;
+  const { track, policy, missesNext = false } = promised;
   const { predictor } = track.newest;
   const timeMs = atMs ?? nowMs;
   const heardMs = heardUntilMs(twins, thing, nowMs);
@@ -56,7 +56,11 @@ export function propertyAnswer(
   const test = twins.tracks.testOf(of);
   const errors = test?.predictor === predictor ? test.errors : [];
   const answer = answerAt(track, { timeMs, heardMs, policy, errors });
-  return { ...answer, predictor, tolerance: policy.tolerance };
+  const unknown =
+    missesNext && timeMs > track.newest.timeMs
+      ? ({ expectedError: null, errorBasis: 'out-of-step' } as const)
+      : {};
+  return { ...answer, ...unknown, predictor, tolerance: policy.tolerance };
 }
 
 /** Where the sample itself is not here: no longer kept, or seen live ahead of its stream. */

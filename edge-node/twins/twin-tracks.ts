@@ -17,6 +17,8 @@ export interface PromisedTrack {
   readonly track: Track;
   /** None where the newest sample is no report: it promises nothing of what comes after. */
   readonly policy?: ReportingPolicy;
+  /** Whether the device sent something behind it that never came: it was dropped by a rule. */
+  readonly missesNext?: boolean;
 }
 
 interface SampleRow {
@@ -85,8 +87,13 @@ export class TwinTracks {
     const countMax = POINTS_MAX;
     const rows = this.#statements.reports.all({ stream, sequence, property, countMax });
     const track = chainTrack((rows as SampleRow[]).reverse().map(rowToSample))!;
-    const { tolerance, heartbeatMs } = newest.report;
-    return { track, policy: { tolerance, heartbeatMs } };
+    const { tolerance, heartbeatMs, ordinal } = newest.report;
+    const next = this.#statements.nextReport.get({ stream, sequence, property }) as
+      | { report: string }
+      | undefined;
+    const missesNext =
+      next !== undefined && textToMark(next.report).report?.ordinal !== ordinal + 1;
+    return { track, policy: { tolerance, heartbeatMs }, missesNext };
   }
 }
 
@@ -114,6 +121,12 @@ function prepare(database: Database) {
        WHERE report IS NOT NULL AND property = :property AND stream = :stream
          AND sequence <= :sequence
        ORDER BY sequence DESC LIMIT :countMax`,
+    ),
+    nextReport: database.prepare(
+      `SELECT report FROM samples
+       WHERE report IS NOT NULL AND property = :property AND stream = :stream
+         AND sequence > :sequence
+       ORDER BY sequence LIMIT 1`,
     ),
     newest: database.prepare(
       `SELECT time_ms AS timeMs FROM samples
