@@ -51,7 +51,8 @@ export function propertyAnswer(
   const timeMs = atMs ?? nowMs;
   const heardMs = heardUntilMs(twins, thing, nowMs);
   if (policy === undefined) {
-    return { ...answerAt(track, { timeMs, heardMs, policy: NO_POLICY }), predictor };
+    const errors = twins.tracks.held.errorsOf(of, reported.timeMs, nowMs);
+    return { ...answerAt(track, { timeMs, heardMs, policy: NO_POLICY, errors }), predictor };
   }
   const test = twins.tracks.testOf(of);
   const errors = test?.predictor === predictor ? test.errors : [];

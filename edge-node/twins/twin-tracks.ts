@@ -5,6 +5,7 @@ import type { ReportingPolicy } from '#shared/twin/prediction/reporting.ts';
 import type { Track } from '#shared/twin/prediction/track.ts';
 import { qualities, type Sample } from '#shared/twin/sample.ts';
 import type { PropertyTest } from '#shared/wire/reporting.ts';
+import { HeldTests } from './held-tests.ts';
 
 export interface DeviceProperty {
   readonly device: string;
@@ -37,10 +38,12 @@ interface SampleRow {
  * `POINTS_MAX` reports, so it is the same after a restart, and for any earlier time.
  */
 export class TwinTracks {
+  readonly held: HeldTests;
   readonly #statements: ReturnType<typeof prepare>;
 
   constructor(database: Database) {
     this.#statements = prepare(database);
+    this.held = new HeldTests(database);
   }
 
   /** The track up to one sample: as the twin had it when that was the newest. */
