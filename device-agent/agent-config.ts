@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { isSparkplugId } from '#shared/sparkplug/topic.ts';
 import { nameSchema, propertySchema } from '#shared/wire/names.ts';
 import { actuatorsSchema } from './control/actuator-config.ts';
+import { quotaRuleSchema } from './outbox/quota.ts';
 import { reportingSchema } from './reporting/reporting-config.ts';
 import { sensorSchema } from './sensors/sensor-config.ts';
 
@@ -36,8 +37,15 @@ export const agentConfigSchema = z.strictObject({
     .prefault({}),
   outbox: z
     .strictObject({
-      /** Beyond so many unacknowledged samples the oldest are dropped, and counted. */
+      /** Beyond so many unacknowledged samples some are dropped by the rules, and counted. */
       unacknowledgedMax: z.int().min(1000).default(2_000_000),
+      /** So much the file takes on disk, give or take a sixteenth; beyond, as above. */
+      sizeBytesMax: z
+        .int()
+        .min(16 * 2 ** 20)
+        .default(512 * 2 ** 20),
+      /** The first that matches a property holds; where none does, its oldest samples go. */
+      rules: z.array(quotaRuleSchema).max(100).default([]),
       /** Acknowledged samples kept to learn from. */
       acknowledgedKept: z.int().min(0).default(20_000),
       /** Of what it held when a connection began, so many samples go to the edge node a second. */

@@ -1,5 +1,6 @@
 import { systemClock } from '#runtime/clock/system-clock.ts';
 import { openDataFolder } from '#runtime/database/data-folder.ts';
+import { isDiskFull } from '#runtime/database/database.ts';
 import type { MqttClient } from '#runtime/mqtt/mqtt-client.ts';
 import { connectMqtt } from '#runtime/mqtt/mqtt-js-client.ts';
 import type { MqttWill } from '#runtime/mqtt/mqtt-session.ts';
@@ -18,6 +19,7 @@ import { Learner } from './learning/learner.ts';
 import { type NewSample, type Outbox, openOutbox } from './outbox/outbox.ts';
 import { Publisher } from './outbox/publisher.ts';
 import { type PresenceFacts, presenceBytes, watchPresence } from './presence.ts';
+import { samplesOf } from './reporting/reporter.ts';
 import { startReporting } from './reporting/start-reporting.ts';
 import { startSampler } from './sensors/sampler.ts';
 import type { Sensor } from './sensors/sensor.ts';
@@ -49,22 +51,19 @@ export async function startDeviceAgent(
   const { actuators } = parts.use(await createActuators(config.actuators, log));
   const { id: device, group } = config;
   requireThermometer(config, sensors);
-  const presence = { epoch: outbox.epoch, properties: sensors.flatMap((each) => each.properties) };
+  const presence = presenceFacts(outbox, sensors);
   const will = presenceWill(config, presence);
   const mqtt = parts.use(connect(config, { epoch: outbox.epoch, will, log }));
-  const publisher = parts.use(
-    await Publisher.start({
-      ...{ outbox, mqtt, codec: plainTelemetryCodec, group, device, clock, log },
-      historyPerSecond: config.outbox.historyPerSecond,
-    }),
-  );
+  const { historyPerSecond } = config.outbox;
+  const publishing = { codec: plainTelemetryCodec, historyPerSecond, group, device, clock, log };
+  const publisher = parts.use(await Publisher.start({ ...publishing, outbox, mqtt }));
   const outputs = await startControl(config, { mqtt, outbox, actuators, log });
   watchPresence({ mqtt, group, device, presence, clock, log, fail });
 
   const checkpoints = parts.use(openCheckpointStore(folder.file('checkpoints.sqlite')));
   const trainer = parts.use(startTrainer({ budget: trainingBudget(config, outbox), clock }));
-  const shown = { ...presence, outputs, outbox, folder, clock, log };
-  const sparkplug = startSparkplug(config, shown);
+  const { properties } = presence;
+  const sparkplug = startSparkplug(config, { properties, outputs, outbox, folder, clock, log });
   const stored = (measured: readonly NewSample[], taken: readonly NewSample[]) => {
     publisher.notify();
     sparkplug?.observe(measured, taken, outbox.counts().produced);
@@ -88,6 +87,9 @@ export async function startDeviceAgent(
       stored(measured, taken);
       forecaster.observe(readings);
     },
+    lost(readings, cause) {
+      if (isDiskFull(cause)) outbox.abandon(readings.flatMap(samplesOf));
+    },
   });
   parts.defer(() => handOver(mqtt, { publisher, will, log }));
   parts.defer(() => forecaster.idle());
@@ -104,6 +106,15 @@ function connect(
     ...{ url, clientId: id, username: epoch, keepaliveSeconds, will, log },
     reconnectPeriodMs: RECONNECT_PERIOD_MS,
   });
+}
+
+function presenceFacts(outbox: Outbox, sensors: readonly Sensor[]): PresenceFacts {
+  return {
+    get epoch() {
+      return outbox.epoch; // another one where the outbox turns out to be brought back from a copy
+    },
+    properties: sensors.flatMap((each) => each.properties),
+  };
 }
 
 function presenceWill({ id, group }: AgentConfig, presence: PresenceFacts): MqttWill {

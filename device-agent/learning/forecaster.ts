@@ -1,3 +1,4 @@
+import { isDiskFull } from '#runtime/database/database.ts';
 import type { Log } from '#runtime/observe/log.ts';
 import {
   type FeatureVector,
@@ -103,9 +104,18 @@ export class Forecaster {
     if (!forecast.ok) throw new Error(forecast.error.message);
     if (this.#task !== task) return true; // these were another task's windows
     const found = scores(task, readings, forecast.value);
-    this.#outbox.append(found);
+    this.#store(found);
     this.#onScores(found);
     return true;
+  }
+
+  #store(samples: readonly NewSample[]): void {
+    try {
+      this.#outbox.append(samples);
+    } catch (error) {
+      if (isDiskFull(error)) this.#outbox.abandon(samples);
+      throw error;
+    }
   }
 }
 

@@ -67,18 +67,22 @@ describe('the record of what was measured', () => {
     }
   });
 
-  it('goes on where sequences begin anew', () => {
+  it('goes on where sequences begin anew, and reports stay what they are', () => {
     using outbox = open();
     for (let timeMs = 1; timeMs <= 9; timeMs++) outbox.append([report(timeMs)], [sample(timeMs)]);
-    const file2 = openDatabase(file, outboxSchema);
-    file2.exec("UPDATE outbox SET epoch = 'fedcba9876543210', produced = 0; DELETE FROM samples");
-    file2.close();
-    using anew = open();
-    assert.deepEqual(times(anew.measured.newestOf('a/x', 3, anew.measured.mark())), [7, 8, 9]);
-    anew.append([report(10)], [sample(10)]);
-    const mark = anew.measured.mark();
-    anew.append([report(11)], [sample(11)]);
-    assert.deepEqual(times(anew.measured.newestOf('a/x', 3, mark)), [8, 9, 10]);
+    // The edge node has as many of another copy of this outbox, and three that both had.
+    const [ours] = [outbox.followingRun(0, 1).run!];
+    outbox.acknowledge(3, [ours]);
+    assert.ok(outbox.acknowledge(20, [ours, { id: 'ffffffff', first: 4 }]));
+    const recalled = () => times(outbox.measured.newestOf('a/x', 3, outbox.measured.mark()));
+    assert.deepEqual(recalled(), [7, 8, 9]);
+    outbox.append([report(10)], [sample(10)]);
+    const mark = outbox.measured.mark();
+    outbox.append([report(11)], [sample(11)]);
+    assert.deepEqual(times(outbox.measured.newestOf('a/x', 3, mark)), [8, 9, 10]);
+    const carried = outbox.following(0, 99);
+    assert.deepEqual(times(carried), [4, 5, 6, 7, 8, 9, 10, 11]);
+    assert.ok(carried.every((each) => each.report !== undefined));
   });
 
   it('is bounded, also where everything is acknowledged', () => {

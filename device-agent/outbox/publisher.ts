@@ -1,18 +1,18 @@
 import type { Clock } from '#runtime/clock/clock.ts';
 import type { MqttClient, MqttMessage } from '#runtime/mqtt/mqtt-client.ts';
 import type { Log } from '#runtime/observe/log.ts';
+import type { DropCount } from '#shared/twin/sample-stream.ts';
 import type { MessageCodec } from '#shared/wire/message.ts';
 import {
   committedCodec,
   type DataMessage,
+  DROP_COUNTS_MAX,
   SAMPLES_PER_MESSAGE_MAX,
 } from '#shared/wire/telemetry.ts';
 import { topicOf } from '#shared/wire/topics.ts';
 import { HistoryPace } from './history-pace.ts';
 import type { Outbox } from './outbox.ts';
 
-/** How far the publisher runs ahead of the acknowledgements, in samples. */
-const WINDOW_SAMPLES = 8 * SAMPLES_PER_MESSAGE_MAX;
 /** Without an acknowledgement for so long, all that is not acknowledged is sent again. */
 const STALL_MS = 3000;
 const HISTORY_PER_SECOND = 20_000;
@@ -37,6 +37,8 @@ export class Publisher implements Disposable {
   readonly #options: PublisherOptions;
   readonly #dataTopic: string;
   #sent: number;
+  /** The counts of dropped samples that went out last. */
+  #droppedTold: readonly DropCount[] | undefined;
   #publishing = false;
   /** Something may have come since the last look into the outbox. */
   #wanted = false;
@@ -94,14 +96,20 @@ export class Publisher implements Disposable {
       log.warn(decoded.error, 'acknowledgement refused');
       return;
     }
-    const { epoch, sequence } = decoded.value;
-    const { acknowledged, produced } = outbox.counts();
-    if (epoch !== outbox.epoch || sequence > produced) {
-      log.warn({ epoch, sequence, produced }, 'acknowledgement of samples never produced');
+    const { epoch, sequence, runs } = decoded.value;
+    const { acknowledged } = outbox.counts();
+    if (epoch !== outbox.epoch) return; // retained, of an outbox that was here before
+    if (outbox.acknowledge(sequence, runs)) {
+      const facts = { sequence, acknowledged, epoch, newEpoch: outbox.epoch };
+      log.warn(
+        facts,
+        'the edge node has samples this outbox never had: it was brought back from ' +
+          'an older copy, and goes on under a new epoch',
+      );
+      this.#rewind();
       return;
     }
     if (sequence <= acknowledged) return;
-    outbox.acknowledge(sequence);
     this.#sent = Math.max(this.#sent, sequence);
     this.#progressMs = this.#options.clock.monotonicMs();
     this.#settle();
@@ -127,22 +135,32 @@ export class Publisher implements Disposable {
 
   async #publishNext(): Promise<boolean> {
     const { outbox, mqtt, codec } = this.#options;
+    const { epoch } = outbox;
     const { available, produced } = outbox.counts();
     const after = Math.max(this.#sent, available - 1);
-    if (this.#disposed || !mqtt.connected || after - available >= WINDOW_SAMPLES) return false;
+    const ahead = after - available;
+    if (this.#disposed || !mqtt.connected || ahead >= outbox.sendAheadMax) return false;
     const countMax = this.#pace.allowance(after, SAMPLES_PER_MESSAGE_MAX);
     if (countMax < 1) {
       this.#pause();
       return false;
     }
-    const samples = outbox.following(after, countMax);
+    const { run, samples } = outbox.followingRun(after, countMax);
+    const first = samples[0]?.sequence ?? 0;
     const last = samples.at(-1);
     if (last === undefined) return false;
     if (after === available - 1) this.#progressMs = this.#options.clock.monotonicMs();
     this.#sent = last.sequence;
     this.#pace.spend(after, samples.length);
-    const waiting = produced - last.sequence;
-    const message = { epoch: outbox.epoch, available, samples, waiting };
+    outbox.sending(last.sequence);
+    const dropped = outbox.dropped();
+    const message: DataMessage = {
+      ...{ epoch, available, samples, waiting: produced - last.sequence },
+      ...(first === after + 1 ? {} : { after }),
+      ...(run === undefined ? {} : { run }),
+      ...(dropped === this.#droppedTold ? {} : { dropped: largest(dropped) }),
+    };
+    this.#droppedTold = dropped;
     await mqtt.publish(this.#dataTopic, codec.encode(message));
     return true;
   }
@@ -161,6 +179,7 @@ export class Publisher implements Disposable {
 
   #rewind(): void {
     this.#sent = this.#options.outbox.counts().available - 1;
+    this.#droppedTold = undefined;
     this.#progressMs = this.#options.clock.monotonicMs();
     void this.#pump();
   }
@@ -182,4 +201,8 @@ export class Publisher implements Disposable {
     if (available <= produced) return;
     for (const resolve of this.#drained.splice(0)) resolve();
   }
+}
+
+function largest(counts: readonly DropCount[]): readonly DropCount[] {
+  return counts.toSorted((a, b) => b.count - a.count).slice(0, DROP_COUNTS_MAX);
 }

@@ -50,24 +50,21 @@ export class Reporter {
 
   /** What is to be done about readings; nothing is until {@link keep}. */
   take(readings: readonly Reading[]): Step {
-    const measured: NewSample[] = [];
+    const measured = readings.flatMap(samplesOf);
     const taken: NewSample[] = [];
     const kept: NewSample[] = [];
     const after = new Map<string, Reported>();
-    for (const { timeMs, values } of readings) {
-      for (const { property, value, quality } of values) {
-        const sample = { property, timeMs, value, quality };
-        measured.push(sample);
-        const before = after.get(property) ?? this.#reported.get(property);
-        if (before === undefined) {
-          taken.push(sample);
-          continue;
-        }
-        kept.push(sample);
-        const { reported, sent } = report(before, sample);
-        after.set(property, reported);
-        if (sent !== undefined) taken.push(sent);
+    for (const sample of measured) {
+      const { property } = sample;
+      const before = after.get(property) ?? this.#reported.get(property);
+      if (before === undefined) {
+        taken.push(sample);
+        continue;
       }
+      kept.push(sample);
+      const { reported, sent } = report(before, sample);
+      after.set(property, reported);
+      if (sent !== undefined) taken.push(sent);
     }
     return { measured, taken, kept, after };
   }
@@ -99,6 +96,11 @@ export class Reporter {
       state: withPredictor(reported.state, predictor),
     });
   }
+}
+
+/** The samples of a reading, before they have sequences. */
+export function samplesOf({ timeMs, values }: Reading): NewSample[] {
+  return values.map(({ property, value, quality }) => ({ property, timeMs, value, quality }));
 }
 
 function report(

@@ -11,7 +11,7 @@ import type {
 } from '#shared/twin/document/thing-step.ts';
 import type { CommittedMessage, DataMessage } from '#shared/wire/telemetry.ts';
 import { takeOldTwins } from './carry-over.ts';
-import { SampleStore } from './sample-store.ts';
+import { SampleStore, type StreamPosition } from './sample-store.ts';
 import { ThingHistory } from './thing-history.ts';
 import { twinSchema } from './twin-schema.ts';
 import { TwinTracks } from './twin-tracks.ts';
@@ -112,7 +112,7 @@ export class TwinStore implements Disposable {
 
   /** How far one epoch of a device's outbox is committed. */
   committed(device: string, epoch: string): CommittedMessage {
-    return { v: 1, epoch, sequence: this.samples.committed(device, epoch) };
+    return committedMessage(epoch, this.samples.position(device, epoch));
   }
 
   /** Makes an epoch the device's newest; its reports win over those of all epochs before. */
@@ -134,13 +134,14 @@ export class TwinStore implements Disposable {
       const reports = new Map<string, Report>();
       for (const { device, message } of deliveries) {
         const { epoch } = message;
-        const { samples, committed, generation } = this.samples.store(device, message);
+        const { samples, committed, runs, generation } = this.samples.store(device, message);
         const key = `${device}/${epoch}`;
         const report = reports.get(key) ?? { device, epoch, generation, samples: [] };
         reports.set(key, report);
         for (const sample of samples) report.samples.push(sample);
         counts.set(device, (counts.get(device) ?? 0) + samples.length);
-        acknowledgements.set(key, { device, committed: { v: 1, epoch, sequence: committed } });
+        const position = { sequence: committed, runs };
+        acknowledgements.set(key, { device, committed: committedMessage(epoch, position) });
       }
       return this.#report([...reports.values()], nowMs);
     });
@@ -263,6 +264,10 @@ export interface StateReport {
 }
 
 type Report = StateReport & { readonly samples: ReportedSample[] };
+
+function committedMessage(epoch: string, { sequence, runs }: StreamPosition): CommittedMessage {
+  return { v: 1, epoch, sequence, ...(runs.length === 0 ? {} : { runs }) };
+}
 
 function newEpoch(): string {
   return randomBytes(8).toString('hex');

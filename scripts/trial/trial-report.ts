@@ -53,10 +53,7 @@ export interface LedgerNodeReport {
 
 /** Every reason why a trial failed, in a sentence each; none where it succeeded. */
 export function failuresOf({ devices, prediction, ledger }: TrialReport): string[] {
-  const failures = devices.flatMap(({ id, missing, duplicated }) => [
-    ...(missing === 0 ? [] : [`${id}: ${missing} samples are missing`]),
-    ...(duplicated === 0 ? [] : [`${id}: ${duplicated} samples are stored twice`]),
-  ]);
+  const failures = deliveryFailures(devices);
   for (const each of prediction) {
     if (isKept(each)) continue;
     const { device, property, worstError, tolerance } = each;
@@ -64,6 +61,16 @@ export function failuresOf({ devices, prediction, ledger }: TrialReport): string
     failures.push(`${device}: the twin ${off} at a sample of ${property}, beyond ${tolerance}`);
   }
   return ledger.verified ? failures : [...failures, `the ledger is not valid: ${ledger.failure}`];
+}
+
+/** Why accounts of delivery are not in order, a sentence each. */
+export function deliveryFailures(
+  devices: readonly Pick<DeviceAccount, 'id' | 'missing' | 'duplicated'>[],
+): string[] {
+  return devices.flatMap(({ id, missing, duplicated }) => [
+    ...(missing === 0 ? [] : [`${id}: ${missing} samples are missing`]),
+    ...(duplicated === 0 ? [] : [`${id}: ${duplicated} samples are stored twice`]),
+  ]);
 }
 
 /** The report as a person reads it. */

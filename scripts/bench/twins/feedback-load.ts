@@ -7,7 +7,7 @@ const ANSWER_MS = 10_000;
 /** What the rule sets. */
 const OUTPUT = 'warning/output';
 /** Of the devices that the rule is for, and only they are. */
-export const FEEDBACK_DEVICE = 'feedback-0';
+const FEEDBACK_DEVICE = 'feedback-0';
 
 /** The feedback rule of the edge node that is measured. */
 export const benchRule = {

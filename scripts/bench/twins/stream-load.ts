@@ -84,7 +84,7 @@ export class StreamLoad implements AsyncDisposable {
     return latenciesMs;
   }
 
-  /** Every device offers its share of a rate and waits for no acknowledgement, only for its link. */
+  /** Every device offers its share of a rate, and waits for its link but for no acknowledgement. */
   async overload(load: { seconds: number; perSecond: number; perMessage: number }) {
     const { seconds, perSecond, perMessage } = load;
     const startMs = performance.now();
