@@ -126,6 +126,17 @@ describe('the answer to a property', () => {
     assert.equal(basis(store, last + 500), 'untested', 'a test of another predictor');
   });
 
+  it('takes no silence for agreement while samples before those that came are missing', () => {
+    using store = open();
+    const samples = reportsOf(walk(5), way);
+    deliver(store, samples);
+    online(store);
+    const last = samples.at(-1)!;
+    const far = { ...last, sequence: last.sequence + 5 };
+    store.commit([{ device, message: { epoch, available: 1, samples: [far] } }], 0);
+    assert.equal(basis(store, last.timeMs + 50), 'untested');
+  });
+
   it('says nothing of what is behind a value that was seen live ahead of its stream', () => {
     using store = open();
     const samples = reportsOf(walk(5), way);

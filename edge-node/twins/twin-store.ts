@@ -105,7 +105,7 @@ export class TwinStore implements Disposable {
     return this.#sampleCounts.get(device) ?? 0;
   }
 
-  /** How many samples waited behind those that came last, by what the device said of it. */
+  /** How many samples a device is known to have that its stream has not brought. */
   waitingOf(device: string): number {
     return this.#waiting.get(device) ?? 0;
   }
@@ -148,7 +148,11 @@ export class TwinStore implements Disposable {
     for (const [device, count] of counts) {
       this.#sampleCounts.set(device, this.samplesOf(device) + count);
     }
-    for (const { device, message } of deliveries) this.#waiting.set(device, message.waiting ?? 0);
+    for (const { device, message } of deliveries) {
+      const { sequence } = acknowledgements.get(`${device}/${message.epoch}`)!.committed;
+      const refused = (message.samples.at(-1)?.sequence ?? 0) - sequence;
+      this.#waiting.set(device, Math.max(0, refused) + (message.waiting ?? 0));
+    }
     this.#publish(steps);
     return [...acknowledgements.values()];
   }
