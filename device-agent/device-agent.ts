@@ -55,8 +55,9 @@ export async function startDeviceAgent(
   const will = presenceWill(config, presence);
   const mqtt = parts.use(connect(config, { epoch: outbox.epoch, will, log }));
   const { historyPerSecond } = config.outbox;
-  const publishing = { codec: plainTelemetryCodec, historyPerSecond, group, device, clock, log };
-  const publisher = parts.use(await Publisher.start({ ...publishing, outbox, mqtt }));
+  const link = { outbox, mqtt, group, device, clock, log };
+  const publishing = { ...link, codec: plainTelemetryCodec, historyPerSecond };
+  const publisher = parts.use(await Publisher.start(publishing));
   const outputs = await startControl(config, { mqtt, outbox, actuators, log });
   watchPresence({ mqtt, group, device, presence, clock, log, fail });
 
@@ -73,11 +74,8 @@ export async function startDeviceAgent(
     onScores: (scores) => stored(scores, scores),
     onModel: (digest) => sparkplug?.showModel(digest),
   });
-  const learning = { outbox, trainer, checkpoints, forecaster };
-  parts.use(await Learner.start({ mqtt, group, device, ...learning, clock, log }));
-  const reporting = parts.use(
-    startReporting(config.reporting, { sensors, outbox, mqtt, group, device, clock, log }),
-  );
+  parts.use(await Learner.start({ ...link, trainer, checkpoints, forecaster }));
+  const reporting = parts.use(startReporting(config.reporting, { ...link, sensors }));
   const sampler = startSampler({
     sensors,
     clock,
@@ -88,7 +86,9 @@ export async function startDeviceAgent(
       forecaster.observe(readings);
     },
     lost(readings, cause) {
-      if (isDiskFull(cause)) outbox.abandon(readings.flatMap(samplesOf));
+      const samples = readings.flatMap(samplesOf);
+      if (isDiskFull(cause)) outbox.abandon(samples);
+      stored(samples, []);
     },
   });
   parts.defer(() => handOver(mqtt, { publisher, will, log }));
