@@ -16,7 +16,8 @@ function markWithin(sizeBytesMax: number, file: string): string {
   const module = JSON.stringify(join(import.meta.dirname, 'signing-marker.ts'));
   const code = `import { SigningMarker } from ${module};
     const store = { ...${JSON.stringify(store)}, run: 'two' };
-    try { new SigningMarker(${JSON.stringify(file)}, store); } catch (e) { console.error(e.code); }`;
+    try { new SigningMarker(${JSON.stringify(file)}, store); }
+    catch (error) { console.error(error.code); }`;
   const node = [process.execPath, '--input-type=module', '-e', code];
   return spawnSync('prlimit', [`--fsize=${sizeBytesMax}:`, ...node])
     .stderr.toString()
