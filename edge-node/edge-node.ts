@@ -11,6 +11,7 @@ import type { EdgeConfig } from './edge-config.ts';
 import { startLearning } from './federation/start-learning.ts';
 import { barredBy, isBarred, startLedger } from './ledger/start-ledger.ts';
 import { sparkplugAccess, startSparkplugHost } from './sparkplug/start-sparkplug.ts';
+import { startBackTestHost } from './twins/back-test-host.ts';
 import { CommandSender } from './twins/control/command-sender.ts';
 import { DesiredPublisher } from './twins/control/desired-publisher.ts';
 import { FeedbackHost } from './twins/feedback-host.ts';
@@ -50,6 +51,7 @@ export async function startEdgeNode(config: EdgeConfig, log: Log): Promise<Async
   const codec = plainTelemetryCodec;
   const twinsMax = config.twins.max;
   await TwinHost.start({ store: twins, mqtt, codec, group, twinsMax, clock, events });
+  await startBackTestHost({ store: twins, mqtt, group, events });
   parts.use(await DesiredPublisher.start({ store: twins, mqtt, group, clock, events }));
   parts.use(new RetentionHost({ store: twins, clock, events }));
   parts.use(new FeedbackHost({ store: twins, rules: config.feedback, clock, events }));
