@@ -11,9 +11,11 @@ import type { EdgeConfig } from './edge-config.ts';
 import { startLearning } from './federation/start-learning.ts';
 import { barredBy, isBarred, startLedger } from './ledger/start-ledger.ts';
 import { sparkplugAccess, startSparkplugHost } from './sparkplug/start-sparkplug.ts';
+import { startBackTestHost } from './twins/back-test-host.ts';
 import { CommandSender } from './twins/control/command-sender.ts';
 import { DesiredPublisher } from './twins/control/desired-publisher.ts';
 import { FeedbackHost } from './twins/feedback-host.ts';
+import { RetentionHost } from './twins/retention-host.ts';
 import { TwinHost } from './twins/twin-host.ts';
 import { TwinPlacement } from './twins/twin-placement.ts';
 import { TwinStore } from './twins/twin-store.ts';
@@ -30,7 +32,10 @@ export async function startEdgeNode(config: EdgeConfig, log: Log): Promise<Async
   await using parts = new AsyncDisposableStack();
   const folder = parts.use(openDataFolder(config.data));
   const twins = parts.use(
-    new TwinStore(folder.file('twins.sqlite'), { group, nowMs: clock.nowMs() }),
+    new TwinStore(folder.file('twins.sqlite'), {
+      ...{ group, nowMs: clock.nowMs(), retention: config.retention },
+      sizeBytesMax: config.twins.sizeBytesMax,
+    }),
   );
   const { ledger, payloads, network, member } = parts.use(
     await startLedger({ config, folder, clock, events, log }),
@@ -46,7 +51,9 @@ export async function startEdgeNode(config: EdgeConfig, log: Log): Promise<Async
   const codec = plainTelemetryCodec;
   const twinsMax = config.twins.max;
   await TwinHost.start({ store: twins, mqtt, codec, group, twinsMax, clock, events });
+  await startBackTestHost({ store: twins, mqtt, group, events });
   parts.use(await DesiredPublisher.start({ store: twins, mqtt, group, clock, events }));
+  parts.use(new RetentionHost({ store: twins, clock, events }));
   parts.use(new FeedbackHost({ store: twins, rules: config.feedback, clock, events }));
   const commands = parts.use(await CommandSender.start({ mqtt, group, clock, events }));
   const placement = parts.use(new TwinPlacement({ ledger: member, twins, clock, events }));

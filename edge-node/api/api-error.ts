@@ -183,6 +183,12 @@ export const apiErrors = {
     message: 'The change was not made: the node cannot write to its disk.',
     description: "See the node's log, make room on its disk, and send it again.",
   }),
+  diskFull: (): ApiError => ({
+    status: 507,
+    error: 'api:storage.full',
+    message: "The change was not made: the node's disk is full.",
+    description: 'Make room on it, and send it again; the node goes on by itself.',
+  }),
   internal: (): ApiError => ({
     status: 500,
     error: 'api:internalerror',
@@ -227,6 +233,13 @@ export function rejectionToError(
         error: 'things:thing.toolarge',
         message: `The edit was refused: ${message}.`,
         description: 'Keep the thing smaller; what is large belongs elsewhere, with a link to it.',
+      };
+    case 'no-room':
+      return {
+        status: 507,
+        error: 'things:noroom',
+        message: `The edit was refused: ${message}.`,
+        description: 'Delete what is not needed, or raise twins.sizeBytesMax.',
       };
     case 'thing-invalid':
       return {

@@ -72,8 +72,8 @@ export function createApi(options: ApiOptions, routes = routesOf(options)): Api 
     }
     const { code, message } = error as { code?: unknown; message?: unknown };
     events.record('error', 'api-failed', { path: new URL(request.url).pathname, reason: message });
-    const isStorage = typeof code === 'string' && code.startsWith('SQLITE_');
-    return [isStorage ? apiErrors.notKept() : apiErrors.internal()];
+    if (typeof code !== 'string' || !code.startsWith('SQLITE_')) return [apiErrors.internal()];
+    return [code === 'SQLITE_FULL' ? apiErrors.diskFull() : apiErrors.notKept()];
   }
 
   return {

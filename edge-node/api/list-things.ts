@@ -5,6 +5,7 @@ import { ApiFailure, apiErrors } from './api-error.ts';
 import type { Call } from './call.ts';
 import { readFields } from './request-facts.ts';
 import { shownThing } from './thing.ts';
+import { withPredictions } from './thing-prediction.ts';
 
 /** Things in one answer without paging. */
 const LISTED_MAX = 1000;
@@ -23,7 +24,8 @@ export function listThings({ options, query }: Pick<Call, 'options' | 'query'>):
   const droppedBy = twins.samples.dropped();
   const shown = things.map((thing) => {
     const device = deviceOf(thing);
-    return shownThing(thing, nowMs, { live: seenLive?.(device), dropped: droppedBy.get(device) });
+    const beside = { live: seenLive?.(device), dropped: droppedBy.get(device) };
+    return withPredictions(shownThing(thing, nowMs, beside), { twins, thing, fields }, { nowMs });
   });
   return fields === 'all' ? shown : shown.map((thing) => selectFields(thing, fields));
 }

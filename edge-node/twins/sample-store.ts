@@ -1,4 +1,5 @@
 import type { Database } from '#runtime/database/database.ts';
+import { markToText } from '#shared/twin/prediction/report-chain.ts';
 import { qualities, type Sample } from '#shared/twin/sample.ts';
 import {
   admitSamples,
@@ -151,6 +152,7 @@ export class SampleStore {
       timeMs: sample.timeMs,
       value: sample.value,
       quality: qualities.indexOf(sample.quality),
+      report: markToText(sample.report),
     });
     return true;
   }
@@ -209,7 +211,8 @@ function prepare(database: Database) {
     properties: database.prepare('SELECT id, name FROM properties WHERE device = ?'),
     insertProperty: database.prepare('INSERT INTO properties (device, name) VALUES (?, ?)'),
     insertSample: database.prepare(
-      'INSERT INTO samples VALUES (:stream, :sequence, :property, :timeMs, :value, :quality)',
+      `INSERT INTO samples (stream, sequence, property, time_ms, value, quality, report)
+       VALUES (:stream, :sequence, :property, :timeMs, :value, :quality, :report)`,
     ),
     samplesBetween: database.prepare(
       `SELECT time_ms AS timeMs, value FROM samples

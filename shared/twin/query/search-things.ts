@@ -41,9 +41,12 @@ export function searchThings(
   const order = [...sort.map(({ descending }) => descending), false];
   const page: { place: Place; document: JsonObject }[] = [];
   for (const document of documents) {
-    if (!test(document)) continue;
     const place = placeOf(document, sort);
     if (after.value !== undefined && comparePlaces(place, after.value, order) <= 0) continue;
+    // Behind the page whatever it is: in the order of their ids, that is most of them.
+    const beyond = page[size];
+    if (beyond !== undefined && comparePlaces(place, beyond.place, order) > 0) continue;
+    if (!test(document)) continue;
     insert(page, { place, document }, { order, lengthMax: size + 1 });
   }
   const items = page.slice(0, size);
@@ -83,12 +86,14 @@ function insert(
 }
 
 function placeOf(document: JsonObject, sort: readonly SortKey[]): Place {
+  const id = String(ownValue(document, 'thingId'));
+  if (sort.length === 0) return [id];
   const values = sort.map(({ property }) => valuesAt(document, property)[0]);
   const keys = values.map((value) => {
     if (typeof value === 'string') return value.slice(0, SORT_TEXT_MAX).toWellFormed();
     return typeof value === 'object' && value !== null ? undefined : value;
   });
-  return [...keys, String(ownValue(document, 'thingId'))];
+  return [...keys, id];
 }
 
 /** Ascending: what is not there, null, false, true, numbers, texts. */
@@ -99,8 +104,8 @@ function rankOf(value: RqlValue | undefined): number {
 }
 
 function comparePlaces(a: Place, b: Place, descending: readonly boolean[]): number {
-  for (const [index, turned] of descending.entries()) {
-    const [left, right] = [a[index], b[index]];
+  for (let index = 0; index < descending.length; index++) {
+    const [left, right, turned] = [a[index], b[index], descending[index]];
     if (left === right) continue;
     const rank = rankOf(left) - rankOf(right);
     const difference = rank !== 0 ? rank : left! < right! ? -1 : 1;
