@@ -9,6 +9,8 @@ import { startBroker } from './broker/broker.ts';
 import { groupAccessRules } from './broker/sparkplug-rules.ts';
 import type { EdgeConfig } from './edge-config.ts';
 import { startLearning } from './federation/start-learning.ts';
+import { EdgeMap } from './forwarding/edge-map.ts';
+import { Forwarder } from './forwarding/forwarder.ts';
 import { barredBy, isBarred, startLedger } from './ledger/start-ledger.ts';
 import { sparkplugAccess, startSparkplugHost } from './sparkplug/start-sparkplug.ts';
 import { CommandSender } from './twins/control/command-sender.ts';
@@ -59,8 +61,12 @@ export async function startEdgeNode(config: EdgeConfig, log: Log): Promise<Async
   const host = { access: sparkplugRoles, mqttPort: broker.port, clock, events, log };
   const sparkplug = parts.use(startSparkplugHost(config, host));
   const status = () => ({ ...nodeStatus(sources), sparkplug: sparkplug?.status() ?? null });
+  const edges = new EdgeMap({ state: ledger.state, self: member.node.name });
+  const forwarder = new Forwarder({ network, edges, clock, events });
   const http = parts.use(
-    await startApi({ config, folder, twins, ledger, commands, clock, events, status }),
+    await startApi({
+      ...{ config, folder, network, twins, ledger, commands, forwarder, clock, events, status },
+    }),
   );
   log.info({ api: http.url, mqttPort: broker.port, peers: network.addresses }, 'edge node is up');
   return parts.move();

@@ -141,7 +141,10 @@ async function readText(request: Request): Promise<string> {
 let underWayBytes = 0;
 
 /** A request's body; one that is longer is refused before it is all here. */
-export async function readBytes(request: Request, sizeBytesMax: number): Promise<Uint8Array> {
+export async function readBytes(
+  request: Request,
+  sizeBytesMax: number,
+): Promise<Uint8Array<ArrayBuffer>> {
   const tooLarge = () => new ApiFailure(apiErrors.bodyTooLarge(sizeBytesMax));
   if (Number(request.headers.get('Content-Length') ?? 0) > sizeBytesMax) throw tooLarge();
   const chunks: Uint8Array[] = [];
