@@ -180,7 +180,7 @@ describe('forwarding between edge nodes', { timeout: 60_000 }, () => {
     const [a, b] = [nodes[0]!.network, nodes[1]!.network];
     const inbox = `${one}/inbox/messages/x`;
     const body = Buffer.from('5000');
-    const message = { ...passed(inbox), method: 'POST', body, headers: [json] } as const;
+    const message: PassedCall = { ...passed(inbox), method: 'POST', body, headers: [json] };
     const silent = await nodes[0]!.forwarder.ask(nameOf(1), message, 300);
     assert.equal('code' in silent && silent.code, 'silent');
     hub.setLink(a.self, b.self, false);
