@@ -148,6 +148,12 @@ export const apiErrors = {
     message: 'A thing that is posted gets its id from the node.',
     description: 'Leave thingId out, or PUT the thing at its id.',
   }),
+  encodingUnsupported: (): ApiError => ({
+    status: 415,
+    error: 'api:encoding.unsupported',
+    message: 'The body is compressed.',
+    description: 'Send it as it is, without Content-Encoding.',
+  }),
   mediaTypeUnsupported: (wanted: string): ApiError => ({
     status: 415,
     error: 'api:mediatype.unsupported',

@@ -116,6 +116,8 @@ export async function readFormBody(request: Request): Promise<URLSearchParams> {
 }
 
 function mediaTypeOf({ headers }: Request): string {
+  const encoding = headers.get('Content-Encoding') ?? 'identity';
+  if (encoding !== 'identity') throw new ApiFailure(apiErrors.encodingUnsupported());
   const [type = ''] = (headers.get('Content-Type') ?? '').split(';');
   return type.trim().toLowerCase();
 }
