@@ -100,6 +100,8 @@ export const edgeConfigSchema = z.strictObject({
       url: z.url({ protocol: /^mqtt$/, error: 'expected mqtt://host:port' }).optional(),
       /** Lets anybody on this machine read Sparkplug's messages: SCADA tools, `diten doctor`. */
       observers: z.boolean().default(true),
+      /** Lets anybody on this machine write to outputs over Sparkplug, as they may over HTTP. */
+      operators: z.boolean().default(true),
       nodesMax: z.int().min(1).max(10_000).default(1000),
     })
     .prefault({}),

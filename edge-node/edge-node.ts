@@ -58,16 +58,14 @@ export async function startEdgeNode(config: EdgeConfig, log: Log): Promise<Async
     }),
   );
   const sources = { config, startedMs, clock, twins, learning, ledger, network, events };
-  const host = { access: sparkplugRoles, mqttPort: broker.port, clock, events, log };
+  const host = { access: sparkplugRoles, mqttPort: broker.port, twins, clock, events, log };
   const sparkplug = parts.use(startSparkplugHost(config, host));
   const status = () => ({ ...nodeStatus(sources), sparkplug: sparkplug?.status() ?? null });
+  const seenLive = (device: string) => sparkplug?.presenceOf(device);
   const edges = new EdgeMap({ state: ledger.state, self: member.node.name });
   const forwarder = new Forwarder({ network, edges, clock, events });
-  const http = parts.use(
-    await startApi({
-      ...{ config, folder, network, twins, ledger, commands, forwarder, clock, events, status },
-    }),
-  );
+  const served = { twins, ledger, commands, forwarder, clock, events, status, seenLive };
+  const http = parts.use(await startApi({ config, folder, network, ...served }));
   log.info({ api: http.url, mqttPort: broker.port, peers: network.addresses }, 'edge node is up');
   return parts.move();
 }

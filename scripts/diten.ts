@@ -7,6 +7,7 @@ import { addLedgerCommands } from './ledger/ledger-commands.ts';
 import { addModelCommands } from './model/model-commands.ts';
 import { addTokenCommands } from './token/token-commands.ts';
 import type { TrialOptions } from './trial/run-trial.ts';
+import type { VerifyOptions } from './trial/verify-delivery.ts';
 import { addTwinCommands } from './twin/twin-commands.ts';
 
 // Each command loads its own part when it runs: a device agent must not pay for the edge node.
@@ -33,8 +34,9 @@ program
     await runEdgeNode(config);
   });
 
-program
+const trial = program
   .command('trial')
+  .enablePositionalOptions()
   .description('run a field trial on this machine: edge nodes and five device agents')
   .option('--seconds <n>', 'how long it runs, 10 or more', wholeSeconds, 90)
   .option('--edges <n>', 'edge nodes, each a validator of the ledger, 1 to 10', edgeCount, 4)
@@ -44,6 +46,16 @@ program
   .action(async (options: TrialOptions) => {
     const { runTrial } = await import('./trial/run-trial.ts');
     process.exitCode = await runTrial(options);
+  });
+
+trial
+  .command('verify-delivery')
+  .description('account for every sample of a trial, running or ended, from its files')
+  .option('--data <dir>', "the trial's data folder (default: the newest temporary one)")
+  .option('--json <file>', 'write the accounts there')
+  .action(async (options: VerifyOptions) => {
+    const { verifyDelivery } = await import('./trial/verify-delivery.ts');
+    process.exitCode = verifyDelivery(options);
   });
 
 addLedgerCommands(program);

@@ -3,6 +3,7 @@ import type { FetchHandler } from '#runtime/http/serve-http.ts';
 import type { Events } from '#runtime/observe/events.ts';
 import type { Forwarder } from '../forwarding/forwarder.ts';
 import type { LedgerNode } from '../ledger/ledger-node.ts';
+import type { Presence } from '../sparkplug/node-table.ts';
 import type { CommandSender } from '../twins/control/command-sender.ts';
 import type { TwinStore } from '../twins/twin-store.ts';
 import type { Access } from './access/access.ts';
@@ -25,6 +26,8 @@ export interface ApiOptions {
   readonly twinsMax: number;
   readonly clock: Clock;
   readonly events: Events;
+  /** Whether a device is seen live over Sparkplug. */
+  readonly seenLive?: (device: string) => Presence | undefined;
   readonly access: Access;
   /** The way to the other edge nodes; without one, what is not here is not there. */
   readonly forwarder?: Forwarder;

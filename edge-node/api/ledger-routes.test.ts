@@ -11,7 +11,7 @@ import { createLedgerRoutes, type LedgerRoutesOptions } from './ledger-routes.ts
 
 const CBOR = { 'content-type': 'application/cbor' };
 
-describe('the way to the ledger', { timeout: 20_000 }, () => {
+describe('the way to the ledger', { timeout: 40_000 }, () => {
   for (const [members, status, outcome] of [
     [1, 200, 'accepted'],
     [4, 202, 'pending'],

@@ -1,5 +1,6 @@
 import type { JsonObject } from '#shared/twin/document/json.ts';
 import { selectFields } from '#shared/twin/query/field-selector.ts';
+import { deviceOf } from '../twins/thing-facts.ts';
 import { ApiFailure, apiErrors } from './api-error.ts';
 import { answerWithout, askOthers, hostedThing, hostedThings, isForNode } from './ask-others.ts';
 import type { Call } from './call.ts';
@@ -34,6 +35,7 @@ export async function listThings(call: Call): Promise<Response> {
 
 function thingsHere(call: Call): { thingId: string; shown: JsonObject }[] {
   const { options, query } = call;
+  const { clock, seenLive } = options;
   const fields = readFields(query);
   const devices = readDevices(query, options.group);
   const things =
@@ -41,9 +43,9 @@ function thingsHere(call: Call): { thingId: string; shown: JsonObject }[] {
       ? hostedThings(call)
       : devices.flatMap((device) => hostedThing(call, device) ?? []);
   if (things.length > LISTED_MAX) throw new ApiFailure(apiErrors.idsRequired(LISTED_MAX));
-  const nowMs = options.clock.nowMs();
+  const nowMs = clock.nowMs();
   return things.map((thing) => {
-    const shown = shownThing(thing, nowMs);
+    const shown = shownThing(thing, nowMs, seenLive?.(deviceOf(thing)));
     const { thingId } = thing;
     return { thingId, shown: fields === 'all' ? shown : selectFields(shown, fields) };
   });

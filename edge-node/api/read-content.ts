@@ -4,6 +4,7 @@ import { valueAt } from '#shared/twin/document/json-pointer.ts';
 import { thingContent } from '#shared/twin/document/thing.ts';
 import { compileRql } from '#shared/twin/query/compile-rql.ts';
 import { selectFields } from '#shared/twin/query/field-selector.ts';
+import { deviceOf } from '../twins/thing-facts.ts';
 import { ApiFailure, apiErrors } from './api-error.ts';
 import { type Call, existing, keysWithin, namedThing } from './call.ts';
 import {
@@ -53,10 +54,11 @@ function presentVersion(call: Call): Version {
   const { clock } = call.options;
   const { thing } = existing(call);
   const whole = keysWithin(call).length === 0;
+  const live = call.options.seenLive?.(deviceOf(thing));
   return {
     revision: thing.revision,
     content: thingContent(thing),
-    document: whole ? shownThing(thing, clock.nowMs()) : cachedDocument(thing),
+    document: whole ? shownThing(thing, clock.nowMs(), live) : cachedDocument(thing),
   };
 }
 

@@ -1,5 +1,8 @@
 import assert from 'node:assert/strict';
-import { afterEach, beforeEach, describe, it } from 'node:test';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, afterEach, beforeEach, describe, it } from 'node:test';
 import { systemClock as clock } from '#runtime/clock/system-clock.ts';
 import { collect, until } from '#runtime/mqtt/mqtt-client.contract.ts';
 import type { MqttClient, MqttMessage } from '#runtime/mqtt/mqtt-client.ts';
@@ -11,35 +14,42 @@ import type { Publication } from '#shared/sparkplug/publication.ts';
 import { EdgeDriver, publications } from '#shared/sparkplug/session.fixture.ts';
 import { type Broker, startBroker } from '../broker/broker.ts';
 import { groupAccessRules } from '../broker/sparkplug-rules.ts';
+import { TwinStore } from '../twins/twin-store.ts';
 import { SparkplugHost } from './sparkplug-host.ts';
 
 const EPOCH = '0'.repeat(16);
+const root = mkdtempSync(join(tmpdir(), 'diten-sparkplug-host-'));
+after(() => rmSync(root, { recursive: true }));
 
-describe('Sparkplug host application', { timeout: 15_000 }, () => {
+describe('Sparkplug host application', { timeout: 40_000 }, () => {
   let broker: Broker;
   let events: Events;
   let speaker: MqttClient;
   let host: SparkplugHost;
+  let twins: TwinStore;
 
   beforeEach(async () => {
     events = createEvents(log, clock);
-    const sparkplug = { host: { id: 'edge-1', token: 'secret' }, observers: true };
+    const sparkplug = { host: { id: 'edge-1', token: 'secret' }, observers: true, operators: true };
     const access = groupAccessRules({ group: 'lab', isBarred: () => false, sparkplug });
     const limits = { payloadSizeBytesMax: 2 ** 20, clientsMax: 5 };
     broker = await startBroker({ host: '127.0.0.1', port: 0, ...limits, access, events });
     speaker = broker.localClient();
+    const file = join(mkdtempSync(join(root, 'node-')), 'twins.sqlite');
+    twins = new TwinStore(file, { group: 'lab', nowMs: clock.nowMs() });
     host = startHost();
     await until(() => host.status().online);
   });
   afterEach(async () => {
     await host[Symbol.asyncDispose]();
     await broker[Symbol.asyncDispose]();
+    twins[Symbol.dispose]();
   });
 
   const startHost = () => {
     const names = { host: 'edge-1', token: 'secret', group: 'lab', nodesMax: 2 };
     const url = `mqtt://127.0.0.1:${broker.port}`;
-    return new SparkplugHost({ url, ...names, clock, events, log });
+    return new SparkplugHost({ url, ...names, twins, clock, events, log });
   };
   const say = async (messages: readonly Publication[]) => {
     for (const { topic, payload, ...options } of messages) {

@@ -8,6 +8,8 @@ export interface BornMetric {
   readonly name: string;
   readonly datatype: Datatype;
   readonly alias?: bigint;
+  /** Whether the birth says that host applications may write it: `readOnly` is false. */
+  readonly isWritable?: true;
 }
 
 /** The metrics of an edge node or a device by name. */
@@ -86,10 +88,19 @@ export function readBirth(
       }
       aliases.set(alias, { device, name });
     }
-    metrics.set(name, { name, datatype, ...(alias === undefined ? {} : { alias }) });
+    metrics.set(name, {
+      ...{ name, datatype },
+      ...(alias === undefined ? {} : { alias }),
+      ...(isWritable(metric) ? { isWritable: true } : {}),
+    });
     values.push({ ...value.value, name });
   }
   return ok({ metrics, aliases, values });
+}
+
+function isWritable({ properties = [] }: Metric): boolean {
+  const readOnly = properties.find(({ key }) => key === 'readOnly')?.value;
+  return readOnly?.kind === 'boolean' && !readOnly.value;
 }
 
 /** The aliases without those of a device. */
