@@ -12,7 +12,8 @@ export interface NodeRequest {
 }
 
 /**
- * Asks a running edge node. Whatever it answers in JSON is given, with the status.
+ * Asks a running edge node, with the token in DITEN_TOKEN where there is one. Whatever it answers in
+ * JSON is given, with the status.
  *
  * Errors: `url-malformed` (exit 2), `node-unreachable` (exit 1).
  */
@@ -25,7 +26,10 @@ export async function askNode(
   }
   try {
     const signal = AbortSignal.timeout(timeoutMs);
-    const response = await fetch(new URL(path, url), { ...init, signal });
+    const headers = new Headers(init.headers);
+    const { DITEN_TOKEN: token } = process.env;
+    if (token !== undefined) headers.set('Authorization', `Bearer ${token}`);
+    const response = await fetch(new URL(path, url), { ...init, headers, signal });
     const body: unknown = JSON.parse(await textOf(response));
     if (typeof body !== 'object' || body === null) throw new Error('it answers something else');
     return { status: response.status, body: { ...body } };
