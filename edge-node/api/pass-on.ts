@@ -62,11 +62,11 @@ async function toPassedCall({ request, caller }: Call): Promise<PassedCall> {
     const value = request.headers.get(name);
     return value === null ? [] : [[name, value]];
   });
-  const body = request.body === null ? null : await readBytes(request, FORWARDED_BODY_BYTES_MAX);
+  const bytes = await readBytes(request, FORWARDED_BODY_BYTES_MAX);
   const { method, url } = request;
   return {
     ...{ method: method as PassedCall['method'], url, headers },
-    ...{ body, caller: passedCaller(caller) },
+    ...{ body: bytes.length === 0 ? null : bytes, caller: passedCaller(caller) },
   };
 }
 

@@ -96,6 +96,14 @@ export async function readJsonBody(
   return parseBody(await readText(request));
 }
 
+/** The JSON of a body, `undefined` where it is empty. */
+export async function readOptionalJsonBody(request: Request): Promise<JsonValue | undefined> {
+  const text = await readText(request);
+  if (text === '') return undefined;
+  if (mediaTypeOf(request) === 'application/json') return parseBody(text);
+  throw new ApiFailure(apiErrors.mediaTypeUnsupported('application/json'));
+}
+
 /** A message's payload: JSON, or text as such; `null` where there is none. */
 export async function readMessageBody(request: Request): Promise<JsonValue> {
   const type = mediaTypeOf(request);

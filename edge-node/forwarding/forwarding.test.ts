@@ -291,7 +291,9 @@ describe('forwarding between edge nodes', { timeout: 60_000 }, () => {
     assert.deepEqual(await read('3', 2), ['4', '5']);
     const next = read('5', 2);
     await sleep(100);
-    for (const n of [6, 7]) await put(1, `${one}/attributes/n`, n);
+    await put(1, `${one}/attributes/n`, 6);
+    await sleep(1200); // more than one question after what is new
+    await put(1, `${one}/attributes/n`, 7);
     assert.deepEqual(await next, ['6', '7']);
     const range = 'from-historical-revision=2&to-historical-revision=3';
     const headers = { Accept: 'text/event-stream' };

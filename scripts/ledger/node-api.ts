@@ -12,8 +12,8 @@ export interface NodeRequest {
 }
 
 /**
- * Asks a running edge node, with the token in DITEN_TOKEN where there is one. Whatever it answers in
- * JSON is given, with the status.
+ * Asks a running edge node, with the token in DITEN_TOKEN where there is one. Whatever it answers
+ * in JSON is given, with the status.
  *
  * Errors: `url-malformed` (exit 2), `node-unreachable` (exit 1).
  */
