@@ -84,7 +84,9 @@ export async function startDeviceAgent(
       forecaster.observe(readings);
     },
     lost(readings, cause) {
-      if (isDiskFull(cause)) outbox.abandon(readings.flatMap(samplesOf));
+      const samples = readings.flatMap(samplesOf);
+      if (isDiskFull(cause)) outbox.abandon(samples);
+      stored(samples, []);
     },
   });
   parts.defer(() => handOver(mqtt, { publisher, will, log }));

@@ -2,6 +2,7 @@ import { Command, CommanderError, InvalidArgumentError } from 'commander';
 import { exitCode } from '#runtime/process/program-error.ts';
 import { report } from '#runtime/process/run-program.ts';
 import { addBenchCommands } from './bench/bench-commands.ts';
+import { addChaosCommands } from './chaos/chaos-commands.ts';
 import { addDoctorCommands } from './doctor/doctor-commands.ts';
 import { addLedgerCommands } from './ledger/ledger-commands.ts';
 import { addModelCommands } from './model/model-commands.ts';
@@ -13,6 +14,7 @@ import { addTwinCommands } from './twin/twin-commands.ts';
 // Each command loads its own part when it runs: a device agent must not pay for the edge node.
 const program = new Command('diten')
   .description('Digital Twin Edge Network: device agents, edge nodes, field trials and ONNX models')
+  .enablePositionalOptions()
   .exitOverride()
   .showHelpAfterError('(diten --help lists the commands)');
 
@@ -62,6 +64,7 @@ addLedgerCommands(program);
 addModelCommands(program);
 addBenchCommands(program);
 addDoctorCommands(program);
+addChaosCommands(program);
 addTwinCommands(program);
 addTokenCommands(program);
 

@@ -143,8 +143,7 @@ class SqliteOutbox implements Outbox {
     } catch (error) {
       this.#propertyIds.clear(); // some of them may have been rolled back
       this.#runs.rolledBack(begun);
-      // What is in the log by now need not wait for a commit to be written back and make room.
-      if (isDiskFull(error)) this.#database.pragma('wal_checkpoint(PASSIVE)');
+      if (isDiskFull(error)) this.#reuseLog();
       throw error;
     }
   }
@@ -278,6 +277,18 @@ class SqliteOutbox implements Outbox {
       this.#statements.addProduced.run(count, property);
       return { property, rule: 'disk-full', count };
     });
+  }
+
+  /**
+   * Writes back what is in the write-ahead log, which then begins again at its start: on a full
+   * disk the room it has is all there is, and no commit comes to do this.
+   */
+  #reuseLog(): void {
+    try {
+      this.#database.pragma('wal_checkpoint(PASSIVE)');
+    } catch (error) {
+      if (!isDiskFull(error)) throw error; // not even that: the next append tries again
+    }
   }
 
   #saveAcknowledged(): void {

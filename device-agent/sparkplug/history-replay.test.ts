@@ -24,6 +24,7 @@ describe('what was measured while no Sparkplug session was up', () => {
   const open = (perSecond = 100) => {
     const show = (samples: readonly Sample[]) => {
       shown.push(...samples.map(({ sequence }) => sequence));
+      return samples.length;
     };
     const onNotShown = (count: number) => {
       notShown += count;
@@ -56,13 +57,13 @@ describe('what was measured while no Sparkplug session was up', () => {
 
   it('is shown oldest first at the limited rate, up to the births', () => {
     using replay = open(100);
-    measure(150);
-    replay.resume((sequence) => sequence === 150);
+    measure(145);
+    replay.resume((sequence) => sequence === 145);
     measure(10);
     clock.advance(1000);
     assert.deepEqual(shown, upTo(1, 100));
     clock.advance(10_000);
-    assert.deepEqual(shown, upTo(1, 149));
+    assert.deepEqual(shown, upTo(1, 144));
     assert.equal(notShown, 0);
     assert.equal(store.unshownAfter, undefined);
   });
@@ -97,6 +98,18 @@ describe('what was measured while no Sparkplug session was up', () => {
     replay.resume(none);
     clock.advance(10_000);
     assert.deepEqual(shown, upTo(1, 100));
+  });
+
+  it('ends where it did when births are asked for in between', () => {
+    using replay = open();
+    measure(30);
+    replay.resume(none);
+    clock.advance(100);
+    measure(5);
+    replay.pause();
+    replay.resume(none);
+    clock.advance(1000);
+    assert.deepEqual(shown, upTo(1, 30));
   });
 
   it('is left out where it says nothing new', () => {
@@ -148,6 +161,7 @@ describe('what was measured while no Sparkplug session was up', () => {
     });
     const show = (samples: readonly Sample[]) => {
       shown.push(...samples.map(({ sequence }) => sequence));
+      return samples.length;
     };
     const options = { outbox, store: full, perSecond: 1000, clock, log, show };
     using replay = new HistoryReplay({ ...options, onNotShown: () => undefined });

@@ -14,9 +14,9 @@ export interface HistoryReplayOptions {
   readonly perSecond: number;
   readonly clock: Clock;
   readonly log: Log;
-  /** Shows samples as ones from before, oldest first. */
-  readonly show: (samples: readonly Sample[]) => void;
-  /** So many readings more can never be shown: the outbox has them no longer. */
+  /** Shows samples as ones from before, oldest first; returns how many of them it could. */
+  readonly show: (samples: readonly Sample[]) => number;
+  /** So many readings more will never be shown; told once the rest is, or the session ends. */
   readonly onNotShown: (count: number) => void;
 }
 
@@ -30,8 +30,11 @@ export class HistoryReplay implements Disposable {
   /** All behind it is still to be shown; `undefined` while everything is shown as it comes. */
   #after: number | undefined;
   #through = 0;
+  /** Readings behind `#through` were not shown as they came either. */
+  #isOpen = true;
   #isShown: (sequence: number) => boolean = () => false;
   #last = new Map<string, Sample>();
+  #notShown = 0;
   #batches = 0;
   #cancelTimer: () => void = () => undefined;
 
@@ -42,14 +45,18 @@ export class HistoryReplay implements Disposable {
 
   /** Readings behind that sequence were not shown as they came. */
   missed(afterSequence: number): void {
+    this.#isOpen = true;
     if (this.#after === undefined) this.#keep(afterSequence);
   }
 
   /** A session is up; what its births show already, `isShown` says. */
   resume(isShown: (sequence: number) => boolean): void {
     if (this.#after === undefined) return;
-    this.#through = this.#options.outbox.counts().produced;
-    this.#isShown = isShown;
+    if (this.#isOpen) {
+      this.#through = this.#options.outbox.counts().produced;
+      this.#isShown = isShown;
+    }
+    this.#isOpen = false;
     this.#last = new Map();
     this.#wait();
   }
@@ -57,6 +64,7 @@ export class HistoryReplay implements Disposable {
   /** The session is down. */
   pause(): void {
     this.#cancelTimer();
+    this.#tellNotShown();
   }
 
   /** The outbox numbers anew what it holds, from 1. */
@@ -79,7 +87,7 @@ export class HistoryReplay implements Disposable {
   }
 
   #showBatch(): void {
-    const { outbox, perSecond, show, onNotShown } = this.#options;
+    const { outbox, perSecond, show } = this.#options;
     const after = this.#after ?? this.#through;
     const countMax = Math.ceil(perSecond / BATCHES_PER_SECOND);
     const samples = outbox
@@ -87,16 +95,23 @@ export class HistoryReplay implements Disposable {
       .filter(({ sequence }) => sequence <= this.#through);
     // Less than was asked for is all there is.
     const last = samples.length < countMax ? this.#through : samples.at(-1)!.sequence;
+    const news = samples.filter((sample) => this.#isNews(sample));
     const gone = last - after - samples.length;
-    if (gone > 0) onNotShown(gone);
-    show(samples.filter((sample) => this.#isNews(sample)));
+    this.#notShown += gone + news.length - show(news);
     this.#after = last;
     this.#batches++;
-    if (last >= this.#through) this.#keep(undefined);
-    else {
+    if (last >= this.#through) {
+      this.#keep(undefined);
+      this.#tellNotShown();
+    } else {
       if (this.#batches % BATCHES_PER_SAVE === 0) this.#keep(last);
       this.#wait();
     }
+  }
+
+  #tellNotShown(): void {
+    if (this.#notShown > 0) this.#options.onNotShown(this.#notShown);
+    this.#notShown = 0;
   }
 
   #isNews(sample: Sample): boolean {

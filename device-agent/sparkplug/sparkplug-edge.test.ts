@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import { after, describe, it } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { systemClock as clock } from '#runtime/clock/system-clock.ts';
+import { openDatabase } from '#runtime/database/database.ts';
 import { silentLog as log } from '#runtime/observe/log.ts';
 import { openOutbox } from '../outbox/outbox.ts';
 import { openSessionStore, type SessionStore } from './session-store.ts';
@@ -34,6 +35,18 @@ describe('what the Sparkplug session keeps', () => {
     store.saveUnshownAfter(12);
     assert.equal(store.unshownAfter, 12);
     assert.throws(() => store.saveBdSeq(256), /CHECK/);
+  });
+});
+
+describe('a Sparkplug session that an older version kept', () => {
+  it('goes on with its number', () => {
+    const file = join(root, 'older.sqlite');
+    const first =
+      'CREATE TABLE session (only INTEGER PRIMARY KEY, bd_seq INTEGER NOT NULL) STRICT; ' +
+      'INSERT INTO session VALUES (1, 41)';
+    openDatabase(file, { name: 'older', migrations: [first] }).close();
+    using store = openSessionStore(file);
+    assert.deepEqual([store.bdSeq, store.unshownAfter], [41, 0]);
   });
 });
 

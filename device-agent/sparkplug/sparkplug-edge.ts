@@ -108,6 +108,11 @@ export class SparkplugEdge implements AsyncDisposable {
     this.#do({ kind: 'connect' });
   }
 
+  /** Whether what is measured is shown as it comes. */
+  get isOnline(): boolean {
+    return isOnline(this.#session);
+  }
+
   /**
    * Shows what was measured, where it says something new; of each property the newest. What of it
    * the outbox took is in `taken`, the last under `lastSequence`: by that the twin knows it.
@@ -124,7 +129,7 @@ export class SparkplugEdge implements AsyncDisposable {
       newest.set(sample.property, sequence === undefined ? sample : { ...sample, sequence });
       if (sequence !== undefined) this.#newest.set(sample.property, sequence);
     }
-    if (!isOnline(this.#session)) this.#history.missed(before);
+    if (!this.isOnline) this.#history.missed(before);
     this.#report(measuredReadings([...newest.values()]));
   }
 
@@ -226,18 +231,18 @@ export class SparkplugEdge implements AsyncDisposable {
     this.#do({ kind: 'report', device, readings: [reading] });
   }
 
-  #showHistory(samples: readonly Sample[]): void {
+  #showHistory(samples: readonly Sample[]): number {
     const isBorn = ({ property }: Sample) => {
       const [device, name] = splitProperty(property);
       const unit = this.#session.devices.get(device);
       return unit?.isUp === true && unit.metrics.has(name);
     };
     const born = samples.filter(isBorn);
-    if (born.length < samples.length) this.#countNotShown(samples.length - born.length);
     const devices = [...measuredReadings(born)].map(([device, readings]) => {
       return [device, readings.map((each) => ({ ...each, isHistorical: true }))] as const;
     });
     this.#report(new Map(devices));
+    return born.length;
   }
 
   #report(devices: ReadonlyMap<string, readonly Reading[]>): void {
@@ -275,7 +280,8 @@ export class SparkplugEdge implements AsyncDisposable {
     this.#notShown += count;
     this.#options.log.warn(
       { count, total: this.#notShown },
-      'readings of an outage were not shown over Sparkplug: the outbox has them no longer',
+      'readings of an outage were not shown over Sparkplug: the outbox has them no longer, ' +
+        'or nothing measures that property any more',
     );
     const value = BigInt(this.#notShown);
     const timestampMs = this.#options.clock.nowMs();

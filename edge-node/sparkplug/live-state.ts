@@ -72,6 +72,10 @@ export class LiveState implements Disposable {
         this.#heard.set(node, { outboxId, pending: new Map() });
         break;
       }
+      case 'node-died':
+        // Nothing is kept for who never said on the durable channel who it is.
+        if (this.#heard.get(node)?.epoch === undefined) this.#heard.delete(node);
+        break;
       case 'device-born':
         this.#hear(node, effect.device, effect.values);
         break;

@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { openOutbox } from '#device-agent/outbox/outbox.ts';
 import { startRecordingBroker } from '#edge-node/broker/recording-broker.fixture.ts';
 import { connectMqtt } from '#runtime/mqtt/mqtt-js-client.ts';
 import { silentLog as log } from '#runtime/observe/log.ts';
@@ -14,13 +15,17 @@ import { defaultHostNodeOptions } from '#shared/sparkplug/host-node-state.ts';
 import { HostNodes } from '#shared/sparkplug/host-nodes.ts';
 import { decodePayload } from '#shared/sparkplug/payload.ts';
 import type { Publication } from '#shared/sparkplug/publication.ts';
+import type { JsonObject } from '#shared/twin/document/json.ts';
+import { valueAt } from '#shared/twin/document/json-pointer.ts';
 import { freePorts } from '../free-ports.ts';
 import { until } from './deadline.ts';
 import {
   type DoctorReport,
   isInstalled,
   type Plant,
+  type PlantStatus,
   Program,
+  plantStatus,
   readReport,
   sparkplugStatus,
   untilSo,
@@ -133,6 +138,42 @@ describe('a real agent and edge node over Sparkplug', { timeout: 110_000 }, () =
     await goThroughAll(join(root, 'mosquitto'), url);
     assert.equal(await doctor.end('SIGINT'), 0, doctor.output);
     assertSound(readReport(report), doctor.output);
+  });
+
+  it('shows the newest state at once after an outage of 100,000 samples', async (test) => {
+    const [mqttPort = 0, httpPort = 0] = await freePorts(2);
+    const plant = { root: join(root, 'backlog'), mqttPort, httpPort };
+    const files = writePlant(plant);
+    const limits = { unacknowledgedMax: 1_000_000, acknowledgedKept: 0 };
+    const file = join(plant.root, 'mote-1', 'outbox.sqlite');
+    const old = { property: 'old/value', quality: 'ok' } as const;
+    {
+      using outbox = openOutbox({ file, nowMs: 0, ...limits });
+      outbox.append(Array.from({ length: 100_000 }, (_, i) => ({ ...old, timeMs: i, value: i })));
+    }
+    await using edge = Program.diten('edge', '--config', files.edge);
+    await untilSo(
+      () => sparkplugStatus(plant),
+      ({ online }) => online,
+    );
+    await using agent = Program.diten('device', '--config', files.agent);
+    const samples = (seen: PlantStatus) => seen.devices[0]?.samples ?? 0;
+    const look = async () => {
+      const url = `http://127.0.0.1:${httpPort}/api/2/things/lab:mote-1`;
+      const [seen, answer] = await Promise.all([plantStatus(plant), fetch(url)]);
+      return seen && { samples: samples(seen), twin: (await answer.json()) as JsonObject };
+    };
+    const load = ({ twin }: { twin: JsonObject }) => valueAt(twin, ['features', 'cpu']);
+    const startMs = performance.now();
+    const current = await untilSo(look, (seen) => load(seen) !== undefined);
+    const currentMs = performance.now() - startMs;
+    assert.ok(current.samples < 100_000);
+    assert.deepEqual(valueAt(current.twin, ['_metadata', 'sparkplug', 'state']), 'born');
+    await untilSo(look, (seen) => seen.samples > 100_000);
+    const whole = Math.round(performance.now() - startMs);
+    test.diagnostic(`current after ${Math.round(currentMs)} ms, all of it after ${whole}`);
+    assert.equal(await agent.end('SIGTERM'), 0, agent.output);
+    assert.equal(await edge.end('SIGTERM'), 0, edge.output);
   });
 
   it('keeps to what only a broker sees: connections, wills, subscriptions', async () => {

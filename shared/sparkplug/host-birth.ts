@@ -121,7 +121,7 @@ export function resolveMetric(
   const name = metric.alias === undefined ? metric.name : owner?.name;
   const found = name === undefined ? undefined : born.metrics.get(name);
   if (found === undefined || (owner !== undefined && owner.device !== born.device)) {
-    return fail('metric-unknown', `data of ${label(metric)}, which no birth announced`);
+    return fail('metric-unknown', `${label(metric)} was not announced by a birth`);
   }
   if (metric.name !== undefined && metric.name !== found.name) {
     return fail('alias-conflict', `alias ${metric.alias} is of ${found.name}, not ${metric.name}`);

@@ -82,14 +82,15 @@ function readWrite(
   born: Parameters<typeof resolveMetric>[1],
 ): Result<OverheardWrite, Failure> {
   const metric = resolveMetric(wanted, born);
-  if (!metric.ok) return metric;
+  if (!metric.ok) return fail(metric.error.code, `a command: ${metric.error.message}`);
   const { name, datatype, isWritable } = metric.value;
   if (!isWritable) return fail('metric-read-only', `a command writes ${name}, which cannot be`);
   if (wanted.value === undefined || wanted.value === null) {
     return fail('value-mismatch', `a command has no value for ${name}`);
   }
   const value = readValue(datatype, wanted.value);
-  return value.ok ? ok({ name, value: value.value }) : value;
+  if (value.ok) return ok({ name, value: value.value });
+  return fail('value-mismatch', `a command for ${name}: ${value.error.message}`);
 }
 
 /** NCMD that asks an edge node for its births. */
