@@ -2,85 +2,43 @@ import assert from 'node:assert/strict';
 import { afterEach, beforeEach, describe, it } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { systemClock as clock } from '#runtime/clock/system-clock.ts';
-import { serveHttp } from '#runtime/http/serve-http.ts';
-import { createEvents, type Events } from '#runtime/observe/events.ts';
 import { silentLog as log } from '#runtime/observe/log.ts';
 import { createMemoryNetwork, type MemoryNetwork } from '#runtime/peers/memory-network.ts';
-import { PeerError, type PeerNetwork } from '#runtime/peers/peer-network.ts';
-import { ok } from '#shared/basics/result.ts';
-import { keyIdOf } from '#shared/identity/keys.ts';
+import { PeerError } from '#runtime/peers/peer-network.ts';
 import { exampleMember } from '#shared/ledger/chain.fixture.ts';
-import { change } from '#shared/ledger/contract/state.ts';
 import type { JsonValue } from '#shared/twin/document/json.ts';
-import { apiOptions } from '../api/api.fixture.ts';
-import { createApi } from '../api/api.ts';
-import type { Command } from '../twins/control/command-sender.ts';
-import { TwinStore } from '../twins/twin-store.ts';
-import { answerForwarded } from './answer-forwarded.ts';
-import { EdgeMap } from './edge-map.ts';
-import { Forwarder, type PassedCall } from './forwarder.ts';
+import type { PassedCall } from './forwarder.ts';
+import {
+  edgeName,
+  type ForwardingNode,
+  placeTwin,
+  startForwardingNode,
+} from './forwarding-node.fixture.ts';
 
 const NODES = [0, 1, 2] as const;
-const nameOf = (n: number) => exampleMember(n).name;
-
-interface Node {
-  readonly twins: TwinStore;
-  readonly url: string;
-  readonly network: PeerNetwork;
-  readonly forwarder: Forwarder;
-  readonly events: Events;
-  /** The ledger's state as this node has it. */
-  readonly state: Map<string, never>;
-}
 
 describe('forwarding between edge nodes', { timeout: 60_000 }, () => {
   let parts: AsyncDisposableStack;
   let hub: MemoryNetwork;
-  let nodes: Node[];
+  let nodes: ForwardingNode[];
 
   beforeEach(async () => {
     parts = new AsyncDisposableStack();
     hub = createMemoryNetwork();
-    nodes = await Promise.all(NODES.map(startNode));
+    const networks = NODES.map((n) =>
+      parts.use(hub.join({ key: exampleMember(n).peer, clock, log })),
+    );
+    nodes = await Promise.all(
+      NODES.map(async (n) => parts.use(await startForwardingNode(n, networks))),
+    );
     const peers = new Map(nodes.map(({ network }) => [network.self, network.addresses]));
     for (const { network } of nodes) network.setPeers(peers);
     while (nodes.some(({ network }) => network.connected().length < 2)) await sleep(5);
   });
   afterEach(() => parts.disposeAsync());
 
-  async function startNode(n: number): Promise<Node> {
-    const network = parts.use(hub.join({ key: exampleMember(n).peer, clock, log }));
-    const twins = parts.use(new TwinStore(':memory:', { group: 'lab', nowMs: 0 }));
-    const events = createEvents(log, clock);
-    const state = new Map<string, never>();
-    const members = NODES.map((each) => exampleMember(each));
-    const keyIds = members.map(({ publicKey }) => keyIdOf(publicKey));
-    state.set(...(change('list', 'members', keyIds) as [string, never]));
-    for (const [index, entry] of members.entries()) {
-      const validator = { entry, sinceHeight: 0 };
-      state.set(...(change('validator', keyIds[index]!, validator) as [string, never]));
-    }
-    const edges = new EdgeMap({ state, self: nameOf(n) });
-    const forwarder = new Forwarder({ network, edges, clock, events });
-    const commands = { send: (_: string, command: Command) => ok(reply(command)) };
-    const api = createApi(apiOptions({ twins, clock, events, forwarder, commands }));
-    answerForwarded({ network, edges, api, clock });
-    const http = parts.use(await serveHttp(api.fetch, { host: '127.0.0.1', port: 0 }));
-    return { twins, url: http.url, network, forwarder, events, state };
-  }
-
-  /** A device that takes as long as it is told, and says what it was asked for. */
-  async function reply({ subject, payload, timeoutMs }: Command) {
-    const takesMs = Number(payload);
-    await sleep(Math.min(takesMs, timeoutMs));
-    if (takesMs >= timeoutMs) return 'timed-out' as const;
-    return { v: 1, id: '12345678', status: 200, payload: subject } as const;
-  }
-
-  /** Lets the ledgers of some nodes say where a device's twin is. */
   function place(device: string, edge: number, who = nodes) {
-    const placed = change('twin', device, { edge: nameOf(edge), epoch: 1 });
-    for (const { state } of who) state.set(...(placed as [string, never]));
+    placeTwin(who, device, edge);
   }
 
   async function call(n: number, method: string, path: string, options: CallOptions = {}) {
@@ -119,7 +77,7 @@ describe('forwarding between edge nodes', { timeout: 60_000 }, () => {
     assert.deepEqual([made.status, made.headers.get('etag')], [201, '"rev:1"']);
     assert.equal(made.headers.get('location'), `/api/2/${one}`);
     assert.equal(nodes[0]!.twins.get('mote-1'), undefined);
-    assert.equal(nodes[1]!.twins.history.ofThing('mote-1', 0, 1)[0]?.by, `ann@${nameOf(0)}`);
+    assert.equal(nodes[1]!.twins.history.ofThing('mote-1', 0, 1)[0]?.by, `ann@${edgeName(0)}`);
     assert.deepEqual((await call(2, 'GET', `${one}/attributes/a`)).body, 1);
     assert.equal((await put(0, `${one}/attributes/a`, 2, { 'If-Match': '"rev:9"' })).status, 412);
     const merge = { body: { b: 'ö' }, type: 'application/merge-patch+json' };
@@ -165,7 +123,7 @@ describe('forwarding between edge nodes', { timeout: 60_000 }, () => {
   it('turns away what would wait without end behind a busy node', async () => {
     place('mote-1', 1);
     await put(0, one, {});
-    const asked = Array.from({ length: 100 }, () => nodes[0]!.forwarder.ask(nameOf(1), passed()));
+    const asked = Array.from({ length: 100 }, () => nodes[0]!.forwarder.ask(edgeName(1), passed()));
     const answers = await Promise.all(asked);
     const busy = answers.filter((answer) => 'code' in answer && answer.code === 'busy');
     assert.equal(busy.length, 100 - 4 - 64);
@@ -181,7 +139,7 @@ describe('forwarding between edge nodes', { timeout: 60_000 }, () => {
     const inbox = `${one}/inbox/messages/x`;
     const body = Buffer.from('5000');
     const message: PassedCall = { ...passed(inbox), method: 'POST', body, headers: [json] };
-    const silent = await nodes[0]!.forwarder.ask(nameOf(1), message, 300);
+    const silent = await nodes[0]!.forwarder.ask(edgeName(1), message, 300);
     assert.equal('code' in silent && silent.code, 'silent');
     hub.setLink(a.self, b.self, false);
     for (const method of ['GET', 'DELETE']) {
@@ -245,10 +203,10 @@ describe('forwarding between edge nodes', { timeout: 60_000 }, () => {
     assert.deepEqual(idsOf((own.body as Page).items), ['t-1', 't-4']);
     hub.setLink(nodes[0]!.network.self, nodes[1]!.network.self, false);
     const page = await call(0, 'GET', 'search/things');
-    assert.deepEqual((page.body as Page).unanswered, [nameOf(1)]);
+    assert.deepEqual((page.body as Page).unanswered, [edgeName(1)]);
     const listed = await call(0, 'GET', 'things?ids=lab:t-1,lab:t-2');
     assert.deepEqual(idsOf(listed.body), ['t-2']);
-    assert.equal(listed.headers.get('Diten-Unanswered'), nameOf(1));
+    assert.equal(listed.headers.get('Diten-Unanswered'), edgeName(1));
   });
 
   it('shows what things are to each other across nodes', async () => {
@@ -306,7 +264,7 @@ describe('forwarding between edge nodes', { timeout: 60_000 }, () => {
       await put(1, `things/lab:large-${n}`, { attributes: { text: 'x'.repeat(250_000) } });
     }
     const answer = await call(0, 'GET', 'things');
-    assert.equal(answer.headers.get('Diten-Unanswered'), nameOf(1));
+    assert.equal(answer.headers.get('Diten-Unanswered'), edgeName(1));
     assert.equal((await call(0, 'GET', 'things/lab:large-7/attributes')).status, 200);
   });
 
