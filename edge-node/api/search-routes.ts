@@ -1,6 +1,8 @@
 import { z } from 'zod';
 import type { JsonObject } from '#shared/twin/document/json.ts';
+import { candidateIds } from '#shared/twin/query/candidate-ids.ts';
 import { selectFields } from '#shared/twin/query/field-selector.ts';
+import type { RqlCondition } from '#shared/twin/query/rql.ts';
 import { defaultSearchOptions, parseSearchOptions } from '#shared/twin/query/search-options.ts';
 import {
   countThings,
@@ -8,8 +10,8 @@ import {
   type SearchPage,
   searchThings,
 } from '#shared/twin/query/search-things.ts';
-import { answerWithout, askOthers, hostedThings, isForNode } from './ask-others.ts';
-import type { Call } from './call.ts';
+import { answerWithout, askOthers, hostedThing, hostedThings, isForNode } from './ask-others.ts';
+import { type Call, deviceOfId } from './call.ts';
 import { hasNamespace } from './list-things.ts';
 import { parameters } from './query-parameter.ts';
 import { readCondition, readFields, readFormBody, required } from './request-facts.ts';
@@ -82,7 +84,7 @@ async function answerSearch(call: Call): Promise<Response> {
   const options =
     text === null ? defaultSearchOptions : required(parseSearchOptions(text), 'option');
   const shown = readFields(query);
-  const here = required(searchThings(documents(call), condition, options), 'option');
+  const here = required(searchThings(documents(call, condition), condition, options), 'option');
   const others = isForNode(call) ? nobody : await askOthers(call, pathOf(call, ['option']));
   const pages = [here, ...(others.answers as unknown as SearchPage[])];
   const page = mergePages(pages, condition, options);
@@ -95,7 +97,8 @@ async function answerSearch(call: Call): Promise<Response> {
 }
 
 async function answerCount(call: Call): Promise<Response> {
-  const here = countThings(documents(call), readCondition(call.query, 'filter'));
+  const condition = readCondition(call.query, 'filter');
+  const here = countThings(documents(call, condition), condition);
   const others = isForNode(call) ? nobody : await askOthers(call, pathOf(call, []));
   const counts = [here, ...(others.answers as readonly number[])];
   return answerWithout(
@@ -115,7 +118,12 @@ function pathOf({ segments, query }: Call, names: readonly string[]): string {
   return `/${segments.join('/')}?${new URLSearchParams(kept)}`;
 }
 
-function documents(call: Call): JsonObject[] {
-  if (!hasNamespace(call.query, call.options.group)) return [];
-  return hostedThings(call).map(cachedDocument);
+/** What is to be searched: all things, unless the condition names the only ones it can hold of. */
+function documents(call: Call, condition: RqlCondition | undefined): JsonObject[] {
+  const { group } = call.options;
+  if (!hasNamespace(call.query, group)) return [];
+  const ids = condition === undefined ? undefined : candidateIds(condition);
+  if (ids === undefined) return hostedThings(call).map(cachedDocument);
+  const devices = [...ids].flatMap((id) => deviceOfId(id, group) ?? []);
+  return devices.flatMap((device) => hostedThing(call, device) ?? []).map(cachedDocument);
 }
