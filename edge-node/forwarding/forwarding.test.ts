@@ -268,6 +268,23 @@ describe('forwarding between edge nodes', { timeout: 60_000 }, () => {
     assert.equal((await call(0, 'GET', 'things/lab:large-7/attributes')).status, 200);
   });
 
+  it('sends no peer what it must refuse, whatever a client sends', async () => {
+    place('mote-1', 1);
+    await put(0, one, {});
+    const long = 'x'.repeat(12_000);
+    for (const name of ['Accept', 'If-Match', 'Last-Event-ID']) {
+      const { status } = await call(0, 'GET', one, { headers: { [name]: long } });
+      assert.ok(status < 500, name);
+    }
+    assert.equal((await call(0, 'GET', `${one}?fields=${'a'.repeat(8000)}`)).status, 400);
+    const subject = '%20'.repeat(2000);
+    assert.ok((await call(0, 'POST', `${one}/inbox/messages/${subject}`)).status < 500);
+    const path = `${one}/attributes/${'ä'.repeat(600)}`;
+    assert.equal((await put(0, path, 1)).status, 201);
+    assert.equal((await call(0, 'DELETE', path)).status, 204);
+    assert.equal(nodes[0]!.network.connected().length, 2);
+  });
+
   it('closes the door to a peer that asks what no node asks', async () => {
     const ask = (bytes: Uint8Array) =>
       nodes[0]!.network.request(nodes[1]!.network.self, 'twin-api', bytes);

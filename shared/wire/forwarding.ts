@@ -12,7 +12,12 @@ export const forwardedHeaders = {
   answer: ['allow', 'content-type', 'etag', 'location', 'vary'],
 } as const;
 
-const headersSchema = z.array(z.tuple([z.string().max(32), z.string().max(8192)])).max(8);
+/** More than HTTP lets in, so that no client makes one node send another what it must not. */
+const HEADER_LENGTH_MAX = 32_768;
+
+const headersSchema = z
+  .array(z.tuple([z.string().max(32), z.string().max(HEADER_LENGTH_MAX)]))
+  .max(8);
 const bytesSchema = z.instanceof(Uint8Array);
 const ticketSchema = z.string().regex(/^[0-9a-f]{32}$/);
 
