@@ -3,7 +3,7 @@ import { it } from 'node:test';
 import { newThing } from '#shared/twin/document/thing.ts';
 import { shownThing } from './thing.ts';
 
-it('a thing says whether its device is seen live, what died since when, and what it gave up', () => {
+it('a thing says whether its device is seen live, what died when, and what it gave up', () => {
   const thing = newThing('lab:mote-1', '0'.repeat(16));
   const dead = [{ feature: 'forecast', sinceMs: 2000 }];
   const shown = shownThing(thing, 5000, {
