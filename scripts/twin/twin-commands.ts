@@ -36,6 +36,9 @@ export function addTwinCommands(program: Command): void {
   add('why <id>', 'why what is desired is not so').action(async (id, options) =>
     (await run()).explainTwin(id, options),
   );
+  add('relations <id>', 'what it is to others, and others to it').action(async (id, options) =>
+    (await run()).showRelations(id, options),
+  );
   add('history <id>', 'its revisions: the newest 20, or from one to another')
     .option('--from <n>', 'the first', revision)
     .option('--to <n>', 'the last', revision)
