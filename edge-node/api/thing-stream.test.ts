@@ -8,6 +8,7 @@ import { after, before, describe, it } from 'node:test';
 import { createManualClock } from '#runtime/clock/manual-clock.ts';
 import { openDatabase } from '#runtime/database/database.ts';
 import type { HttpServer } from '#runtime/http/serve-http.ts';
+import type { Edit } from '#shared/twin/document/thing-step.ts';
 import { twinSchema } from '../twins/twin-schema.ts';
 import { TwinStore } from '../twins/twin-store.ts';
 import { serveTwins } from './api.fixture.ts';
@@ -157,6 +158,39 @@ describe('HTTP API, streams', { timeout: 30_000 }, () => {
     assert.deepEqual((await all.next())?.data, { thingId: 'lab:ten' });
     const silent = await Promise.race([none.next(), all.next()]);
     assert.deepEqual(silent?.data, { thingId: 'lab:ten' });
+  });
+
+  it('lets a reader who got some of the things whole have all of them when it comes again', async () => {
+    report('eleven', 1);
+    report('twelve', 1);
+    const path = '/api/2/things?ids=lab:eleven,lab:twelve&fields=thingId';
+    using broken = await watch(path, 999_999);
+    const first = await broken.next();
+    assert.deepEqual(first?.data, { thingId: 'lab:eleven' });
+    using again = await watch(path, Number(first?.id));
+    const seen = [await again.next(), await again.next()];
+    assert.deepEqual(
+      seen.map((each) => each?.data),
+      [{ thingId: 'lab:eleven' }, { thingId: 'lab:twelve' }],
+    );
+    report('twelve', 2);
+    using later = await watch(path, Number(seen[1]?.id));
+    assert.deepEqual((await later.next())?.data, { thingId: 'lab:twelve' });
+  });
+
+  it('makes a little ready at a time, however long revisions are', () => {
+    const put = (n: number) => {
+      const edit = { op: 'put', path: '/attributes/large', value: `${n}${'x'.repeat(90_000)}` };
+      return twins.change('long', { ...edited, edit: edit as Edit });
+    };
+    const edited = { kind: 'edited', nowMs: 0, by: 'ann' } as const;
+    assert.ok(twins.change('long', { ...edited, edit: { op: 'put', path: '', value: {} } }).ok);
+    const { newest } = twins.history.positions();
+    for (let n = 0; n < 8; n++) assert.ok(put(n).ok);
+    const read = [twins.history.ofThing('long', 1, 100), twins.history.ofAll(newest, 100)];
+    for (const revisions of read) {
+      assert.ok(revisions.length >= 1 && JSON.stringify(revisions).length < 300_000);
+    }
   });
 
   it('cuts a reader off who takes nothing, and keeps nothing for it meanwhile', async () => {

@@ -13,6 +13,8 @@ const REVISIONS_PER_READ = 100;
 /** Of a stream that is read in portions: what one read may bring, and where a portion ends. */
 const PORTION_REVISIONS = 10;
 const PORTION_BYTES = 512 * 1024;
+/** Of things that are sent whole, what is made ready at a time. */
+const WHOLE_CHARACTERS = 256 * 1024;
 const HEARTBEAT_MS = 15_000;
 /** Heartbeats for which a reader may leave what it was sent where it is. */
 const STALLED_BEATS_MAX = 2;
@@ -68,7 +70,8 @@ export class ThingStream {
   #sentBytes = 0;
   #beat = false;
   #ended = false;
-  #whole: readonly string[];
+  /** Devices whose things are still to be sent whole. */
+  readonly #whole: string[];
   readonly #test: RqlTest;
 
   constructor({ twins, clock, onEnd, cutOff }: StreamOptions, query: StreamQuery) {
@@ -148,8 +151,8 @@ export class ThingStream {
   }
 
   #take(): string {
-    const whole = this.#whole.map((device) => this.#wholeEvent(device)).join('');
-    this.#whole = [];
+    const whole = this.#takeWhole();
+    if (this.#whole.length > 0) return whole;
     const beat = this.#beat ? ':\n\n' : '';
     this.#beat = false;
     const revisions = this.#isComplete() ? [] : this.#read();
@@ -204,10 +207,16 @@ export class ThingStream {
     return this.#query.device === undefined ? position : revision;
   }
 
-  #wholeEvent(device: string): string {
-    const thing = this.#twins.get(device);
-    if (thing === undefined) return '';
-    return this.#format(this.#position, cachedDocument(thing));
+  /** A reader that gets some of them and comes again is to get all: the last has the new place. */
+  #takeWhole(): string {
+    let text = '';
+    while (this.#whole.length > 0 && text.length < WHOLE_CHARACTERS) {
+      const thing = this.#twins.get(this.#whole.shift()!);
+      if (thing === undefined) continue;
+      const id = this.#whole.length === 0 ? this.#position : this.#query.after!;
+      text += this.#format(id, cachedDocument(thing));
+    }
+    return text;
   }
 
   #event(stored: StoredRevision): string {

@@ -10,6 +10,8 @@ const SNAPSHOT_PERIOD = 256;
 const REVISIONS_KEPT = 100 * SNAPSHOT_PERIOD;
 /** Revisions dropped at a time where all of them take too much. */
 const DROPPED_AT_A_TIME = 500;
+/** Of their changes as JSON, what is read at a time: each may be as long as an edit. */
+const CHARACTERS_READ_MAX = 256 * 1024;
 
 /** One revision as the file has it. */
 export interface StoredRevision {
@@ -121,14 +123,14 @@ export class ThingHistory {
     return row?.revision;
   }
 
-  /** Revisions of one thing behind one of them, oldest first. */
+  /** Revisions of one thing behind one of them, oldest first; fewer where they are long. */
   ofThing(device: string, after: number, countMax: number): StoredRevision[] {
-    return this.#revisions(this.#statements.ofThing.all(device, after, countMax));
+    return this.#revisions(firstOf(this.#statements.ofThing.iterate(device, after, countMax)));
   }
 
-  /** Revisions of all things behind a position, oldest first. */
+  /** Revisions of all things behind a position, oldest first; fewer where they are long. */
   ofAll(after: number, countMax: number): StoredRevision[] {
-    return this.#revisions(this.#statements.ofAll.all(after, countMax));
+    return this.#revisions(firstOf(this.#statements.ofAll.iterate(after, countMax)));
   }
 
   /** The positions of the oldest and the newest revision; 0 where there is none. */
@@ -139,6 +141,18 @@ export class ThingHistory {
   #revisions(rows: unknown[]): StoredRevision[] {
     return (rows as RevisionRow[]).map((row) => ({ ...row, changes: JSON.parse(row.changes) }));
   }
+}
+
+/** The first of them at least, and no more than may be read at a time. */
+function firstOf(rows: Iterable<unknown>): unknown[] {
+  const first: unknown[] = [];
+  let characters = 0;
+  for (const row of rows) {
+    characters += (row as RevisionRow).changes.length;
+    if (first.length > 0 && characters > CHARACTERS_READ_MAX) break;
+    first.push(row);
+  }
+  return first;
 }
 
 function prepare(database: Database) {
