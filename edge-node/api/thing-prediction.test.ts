@@ -94,6 +94,7 @@ describe('what a twin takes a property to be', () => {
   it('is refused for what is not there', async () => {
     for (const [path, error] of [
       ['/features/env/prediction/none', 'things:property.notfound'],
+      ['/features/env/prediction/constructor', 'things:property.notfound'],
       ['/features/none/prediction', 'things:feature.notfound'],
       ['/features/env/prediction/t/more', 'api:path.notfound'],
     ] as const) {

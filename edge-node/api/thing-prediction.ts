@@ -1,5 +1,5 @@
 import { isoTime } from '#shared/twin/document/iso-time.ts';
-import type { JsonObject } from '#shared/twin/document/json.ts';
+import { type JsonObject, ownValue } from '#shared/twin/document/json.ts';
 import type { Thing } from '#shared/twin/document/thing.ts';
 import { type Explanation, explainThing, type Reason } from '#shared/twin/document/why.ts';
 import type { FieldSelection } from '#shared/twin/query/field-selector.ts';
@@ -30,7 +30,7 @@ export function readPrediction(call: Call): JsonObject {
   const { thing } = existing(call);
   const when = { atMs: readTime(call.query, 'at'), nowMs: clock.nowMs() };
   const answers = featureAnswers(twins, { thing, feature }, when);
-  const found = property === undefined ? answers : answers?.[property];
+  const found = property === undefined ? answers : ownValue(answers ?? {}, property);
   if (found !== undefined) return found as JsonObject;
   const named = property === undefined ? [] : ['properties', property];
   throw new ApiFailure(apiErrors.partNotFound(['features', feature, ...named]));
