@@ -201,11 +201,11 @@ function prepare(database: Database) {
         'ON CONFLICT DO UPDATE SET count = max(count, excluded.count)',
     ),
     droppedOf: database.prepare(
-      'SELECT rule, sum(count) AS count FROM drops ' +
+      'SELECT rule, total(count) AS count FROM drops ' +
         'WHERE stream IN (SELECT id FROM streams WHERE device = ?) GROUP BY rule ORDER BY rule',
     ),
     dropped: database.prepare(
-      'SELECT device, rule, sum(count) AS count FROM drops JOIN streams ON streams.id = stream ' +
+      'SELECT device, rule, total(count) AS count FROM drops JOIN streams ON streams.id = stream ' +
         'GROUP BY device, rule ORDER BY device, rule',
     ),
     properties: database.prepare('SELECT id, name FROM properties WHERE device = ?'),

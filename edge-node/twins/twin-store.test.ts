@@ -58,6 +58,20 @@ describe('twin store', () => {
     assert.deepEqual(storedSequences(), [1, 2, 3]);
   });
 
+  it('counts what devices dropped, whatever they claim', () => {
+    using store = open();
+    const count = Number.MAX_SAFE_INTEGER - 500;
+    const claimed = Array.from({ length: 999 }, (_, n) => `claimed/${n}`);
+    for (const epoch of [EPOCH, '0000000000000001']) {
+      const dropped = claimed.map((property) => ({ property, rule: 'oldest' as const, count }));
+      store.commit([{ device: 'liar', message: { ...data(1, 1), epoch, dropped } }], 5);
+    }
+    const dropped = [{ property: 'a/b', rule: 'thin' as const, count: 7 }];
+    store.commit([{ device: 'mote-1', message: { ...data(1, 1), dropped } }], 5);
+    assert.deepEqual(store.samples.dropped().get('mote-1'), { thin: 7 });
+    assert.ok(store.samples.droppedOf('liar').oldest! > Number.MAX_SAFE_INTEGER);
+  });
+
   it('stores each sample once when deliveries overlap', () => {
     using store = open();
     store.commit([{ device: 'a', message: data(1, 3) }], 0);
