@@ -1,15 +1,25 @@
-import type { JsonValue } from '#shared/twin/document/json.ts';
+import type { z } from 'zod';
+import { checkJson } from '#shared/twin/document/json.ts';
 import type { Thing } from '#shared/twin/document/thing.ts';
+import { jsonObjectSchema } from '#shared/twin/document/thing-content.ts';
 import { deviceOf } from '../twins/thing-facts.ts';
 import { ApiFailure, apiErrors } from './api-error.ts';
 import type { Call } from './call.ts';
 import { passedCaller } from './pass-on.ts';
 
 /** What the other edge nodes say, and which of them say nothing. */
-export interface OthersAnswers {
-  readonly answers: readonly JsonValue[];
+export interface OthersAnswers<T> {
+  readonly answers: readonly T[];
   readonly unanswered: readonly string[];
 }
+
+/** A thing in another node's answer. */
+export const otherThingSchema = jsonObjectSchema.refine(
+  ({ thingId }) => typeof thingId === 'string',
+);
+
+/** Of what another node answers; the size of it the network bounds. */
+const ANSWER_LIMITS = { depthMax: 64, valuesMax: 1_000_000, charactersMax: 64 * 2 ** 20 };
 
 /** The header that names the nodes whose things are missing in an answer that is a bare value. */
 const UNANSWERED_HEADER = 'Diten-Unanswered';
@@ -23,18 +33,39 @@ export function isForNode({ query, caller, options }: Call): boolean {
   return scope === 'node' || caller.via !== undefined || options.forwarder === undefined;
 }
 
-/** Asks every other edge node the same of its own things, for two seconds. */
-export async function askOthers(call: Call, path: string): Promise<OthersAnswers> {
+/**
+ * Asks every other edge node the same of its own things, for two seconds. What is not of the
+ * schema is no answer.
+ */
+export async function askOthers<T>(
+  call: Call,
+  path: string,
+  schema: z.ZodType<T>,
+): Promise<OthersAnswers<T>> {
   const { options, request, caller } = call;
   const { origin } = new URL(request.url);
   const { answers, unanswered } = await options.forwarder!.askAll({
     ...{ method: 'GET', url: `${origin}${path}`, headers: [], body: null },
     caller: passedCaller(caller),
   });
-  const values = [...answers.values()].map(({ body }) => {
-    return JSON.parse(Buffer.from(body).toString('utf8')) as JsonValue;
-  });
-  return { answers: values, unanswered };
+  const values: T[] = [];
+  for (const [edge, { body }] of answers) {
+    const value = readAnswer(body, schema);
+    if (value === undefined) {
+      unanswered.push(edge);
+      options.events.record('warn', 'answer-malformed', { edge });
+    } else values.push(value);
+  }
+  return { answers: values, unanswered: unanswered.sort() };
+}
+
+function readAnswer<T>(body: Uint8Array, schema: z.ZodType<T>): T | undefined {
+  try {
+    const value = checkJson(JSON.parse(Buffer.from(body).toString('utf8')), ANSWER_LIMITS);
+    return value.ok ? schema.safeParse(value.value).data : undefined;
+  } catch {
+    return undefined; // it is no JSON; the caller says so
+  }
 }
 
 /**

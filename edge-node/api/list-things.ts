@@ -1,8 +1,16 @@
+import { z } from 'zod';
 import type { JsonObject } from '#shared/twin/document/json.ts';
 import { selectFields } from '#shared/twin/query/field-selector.ts';
 import { deviceOf } from '../twins/thing-facts.ts';
 import { ApiFailure, apiErrors } from './api-error.ts';
-import { answerWithout, askOthers, hostedThing, hostedThings, isForNode } from './ask-others.ts';
+import {
+  answerWithout,
+  askOthers,
+  hostedThing,
+  hostedThings,
+  isForNode,
+  otherThingSchema,
+} from './ask-others.ts';
 import type { Call } from './call.ts';
 import { readFields } from './request-facts.ts';
 import { shownThing } from './thing.ts';
@@ -21,9 +29,13 @@ export async function listThings(call: Call): Promise<Response> {
   const fields = query.get('fields');
   if (fields !== null) wanted.set('fields', `thingId,${fields}`);
   wanted.delete('scope');
-  const { answers, unanswered } = await askOthers(call, `/api/2/things?${wanted}`);
+  const { answers, unanswered } = await askOthers(
+    call,
+    `/api/2/things?${wanted}`,
+    z.array(otherThingSchema),
+  );
   const selection = readFields(query);
-  const there = (answers as unknown as JsonObject[][]).flat().map((thing) => ({
+  const there = answers.flat().map((thing) => ({
     thingId: String(thing.thingId),
     shown: selection === 'all' ? thing : selectFields(thing, selection),
   }));

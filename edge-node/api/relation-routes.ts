@@ -77,8 +77,12 @@ async function incomingOf(call: Call, thingId: string) {
     return { incoming: here, unanswered: [] };
   }
   const query = new URLSearchParams({ to: thingId });
-  const { answers, unanswered } = await askOthers(call, `/api/2/relations?${query}`);
-  const incoming = [...here, ...(answers as unknown as Relation[][]).flat()];
+  const { answers, unanswered } = await askOthers(
+    call,
+    `/api/2/relations?${query}`,
+    relationsSchema,
+  );
+  const incoming = [...here, ...answers.flat()];
   return { incoming: incoming.sort(byThing), unanswered };
 }
 

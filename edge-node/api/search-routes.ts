@@ -10,7 +10,14 @@ import {
   type SearchPage,
   searchThings,
 } from '#shared/twin/query/search-things.ts';
-import { answerWithout, askOthers, hostedThing, hostedThings, isForNode } from './ask-others.ts';
+import {
+  answerWithout,
+  askOthers,
+  hostedThing,
+  hostedThings,
+  isForNode,
+  otherThingSchema,
+} from './ask-others.ts';
 import { type Call, deviceOfId } from './call.ts';
 import { hasNamespace } from './list-things.ts';
 import { parameters } from './query-parameter.ts';
@@ -85,8 +92,10 @@ async function answerSearch(call: Call): Promise<Response> {
     text === null ? defaultSearchOptions : required(parseSearchOptions(text), 'option');
   const shown = readFields(query);
   const here = required(searchThings(documents(call, condition), condition, options), 'option');
-  const others = isForNode(call) ? nobody : await askOthers(call, pathOf(call, ['option']));
-  const pages = [here, ...(others.answers as unknown as SearchPage[])];
+  const others = isForNode(call)
+    ? nobody
+    : await askOthers(call, pathOf(call, ['option']), otherPageSchema);
+  const pages: SearchPage[] = [here, ...others.answers];
   const page = mergePages(pages, condition, options);
   const { unanswered } = others;
   return Response.json({
@@ -99,8 +108,10 @@ async function answerSearch(call: Call): Promise<Response> {
 async function answerCount(call: Call): Promise<Response> {
   const condition = readCondition(call.query, 'filter');
   const here = countThings(documents(call, condition), condition);
-  const others = isForNode(call) ? nobody : await askOthers(call, pathOf(call, []));
-  const counts = [here, ...(others.answers as readonly number[])];
+  const others = isForNode(call)
+    ? nobody
+    : await askOthers(call, pathOf(call, []), otherCountSchema);
+  const counts = [here, ...others.answers];
   return answerWithout(
     counts.reduce((sum, each) => sum + each),
     others.unanswered,
@@ -108,6 +119,11 @@ async function answerCount(call: Call): Promise<Response> {
 }
 
 const nobody = { answers: [], unanswered: [] };
+const otherCountSchema = z.int().nonnegative();
+const otherPageSchema = z.object({
+  items: z.array(otherThingSchema),
+  cursor: z.string().exactOptional(),
+});
 
 /** The path at which another node is asked the same: the things whole, for `fields` may be few. */
 function pathOf({ segments, query }: Call, names: readonly string[]): string {

@@ -15,6 +15,7 @@ import {
   forwardingRequestCodec,
 } from '#shared/wire/forwarding.ts';
 import type { Api } from '../api/api.ts';
+import type { Caller } from '../api/call.ts';
 import type { EdgeMap } from './edge-map.ts';
 
 export const FORWARDING_PROTOCOL = 'twin-api';
@@ -54,8 +55,10 @@ export function answerForwarded({ network, edges, api, clock }: AnswerForwardedO
     if (!new URL(call.url).pathname.startsWith('/api/2/')) {
       throw new PeerBreach('forwarding-malformed', 'that path is not passed on');
     }
+    const request = toRequest(call);
     if (tickets.size >= CALLS_MAX) throw new PeerError('calls-too-many', 'ask again later');
-    const answer = respond(api, call, via);
+    const { caller } = call;
+    const answer = respond(api, request, { ...caller, name: `${caller.name}@${via}`, via });
     const ticket = randomBytes(16).toString('hex');
     const forget = clock.after(TICKET_MS, () => tickets.delete(ticket));
     tickets.set(ticket, { from, answer, forget });
@@ -92,17 +95,25 @@ export function answerForwarded({ network, edges, api, clock }: AnswerForwardedO
   });
 }
 
+/** Throws {@link PeerBreach} for what is no request, as one with a body for GET. */
+function toRequest({ method, url, headers, body }: ForwardedCall): Request {
+  try {
+    return new Request(url, {
+      method,
+      headers: headers.map(([name, value]) => [name, value] as [string, string]),
+      ...(body === null ? {} : { body: Uint8Array.from(body) }),
+    });
+  } catch (error) {
+    throw new PeerBreach('forwarding-malformed', (error as Error).message);
+  }
+}
+
 async function respond(
   api: Pick<Api, 'answer'>,
-  { method, url, headers, body, caller }: ForwardedCall,
-  via: string,
+  request: Request,
+  caller: Caller,
 ): Promise<ForwardedAnswer> {
-  const request = new Request(url, {
-    method,
-    headers: headers.map(([name, value]) => [name, value] as [string, string]),
-    ...(body === null ? {} : { body: Uint8Array.from(body) }),
-  });
-  const response = await api.answer(request, { ...caller, name: `${caller.name}@${via}`, via });
+  const response = await api.answer(request, caller);
   const kept = forwardedHeaders.answer.flatMap((name): [string, string][] => {
     const value = response.headers.get(name);
     return value === null ? [] : [[name, value]];

@@ -15,9 +15,13 @@ export const forwardedHeaders = {
 /** More than HTTP lets in, so that no client makes one node send another what it must not. */
 const HEADER_LENGTH_MAX = 32_768;
 
-const headersSchema = z
-  .array(z.tuple([z.string().max(32), z.string().max(HEADER_LENGTH_MAX)]))
-  .max(8);
+/** Bytes, but those that part headers (RFC 9110, 5.5). */
+const valueSchema = z
+  .string()
+  .max(HEADER_LENGTH_MAX)
+  .regex(/^[^\0\r\n\u0100-\uffff]*$/, 'is no value of a header');
+const headersSchema = (names: readonly string[]) =>
+  z.array(z.tuple([z.enum(names), valueSchema])).max(8);
 const bytesSchema = z.instanceof(Uint8Array);
 const ticketSchema = z.string().regex(/^[0-9a-f]{32}$/);
 
@@ -29,7 +33,7 @@ const requestSchema = z.discriminatedUnion('kind', [
     method: z.enum(['GET', 'HEAD', 'PUT', 'PATCH', 'POST', 'DELETE']),
     /** As it was asked for, with the asking node's own name. */
     url: z.url({ protocol: /^https?$/ }).max(URL_LENGTH_MAX),
-    headers: headersSchema,
+    headers: headersSchema(forwardedHeaders.request),
     body: bytesSchema.refine((bytes) => bytes.length <= FORWARDED_BODY_BYTES_MAX).nullable(),
     caller: z.strictObject({
       name: nameSchema,
@@ -46,7 +50,7 @@ const answerSchema = z.discriminatedUnion('kind', [
     v: z.literal(1),
     kind: z.literal('answered'),
     status: z.int().min(200).max(599),
-    headers: headersSchema,
+    headers: headersSchema(forwardedHeaders.answer),
     body: bytesSchema,
   }),
   /** It takes longer: ask again with the ticket. */
