@@ -160,7 +160,7 @@ describe('HTTP API, streams', { timeout: 30_000 }, () => {
     assert.deepEqual(silent?.data, { thingId: 'lab:ten' });
   });
 
-  it('lets a reader who got some of the things whole have all of them when it comes again', async () => {
+  it('sends things whole again to a reader who got some of them and comes again', async () => {
     report('eleven', 1);
     report('twelve', 1);
     const path = '/api/2/things?ids=lab:eleven,lab:twelve&fields=thingId';
