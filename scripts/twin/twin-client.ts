@@ -23,14 +23,21 @@ export class TwinClient {
   #group: string | undefined;
 
   /** @param url - Of the edge node, `http://host:port`. */
-  constructor({ url, token }: { url: string; token?: string }) {
+  constructor({ url, token = '' }: { url: string; token?: string }) {
     if (!URL.canParse(url) || !/^https?:/.test(url)) {
       throw new ProgramError('url-invalid', `--url: ${url} is no URL; give http://host:port`, {
         exit: exitCode.usage,
       });
     }
+    if (!/^[\x21-\x7e]*$/.test(token)) {
+      throw new ProgramError(
+        'token-invalid',
+        '--token: this is no token, which has no blanks; give what diten token new printed',
+        { exit: exitCode.usage },
+      );
+    }
     this.#url = url.replace(/\/+$/, '');
-    this.#headers = token === undefined ? {} : { Authorization: `Bearer ${token}` };
+    this.#headers = token === '' ? {} : { Authorization: `Bearer ${token}` };
   }
 
   /** The path of a thing, given its id or the device's name alone, and of a part of it. */
@@ -42,19 +49,29 @@ export class TwinClient {
 
   /**
    * What the API answers. Errors: `edge-unreachable`, `request-refused` with the API's own code and
-   * the mend.
+   * the mend, `answer-invalid` where it is no edge node, `answer-interrupted`.
    */
   async ask(path: string, request: TwinRequest = {}): Promise<JsonValue> {
     const response = await this.#fetch(path, request);
-    const text = await response.text();
-    return text === '' ? null : (JSON.parse(text) as JsonValue);
+    const text = await response.text().catch((cause: unknown) => {
+      throw this.#interrupted(cause);
+    });
+    try {
+      return text === '' ? null : (JSON.parse(text) as JsonValue);
+    } catch (cause) {
+      throw new ProgramError(
+        'answer-invalid',
+        `--url: what answers at ${this.#url} is no edge node; give the URL of one`,
+        { cause },
+      );
+    }
   }
 
   /** The events of a stream until it ends. Errors: as {@link ask}. */
   async *events(path: string): AsyncGenerator<TwinEvent> {
     const response = await this.#fetch(path, { headers: { Accept: 'text/event-stream' } });
     let text = '';
-    for await (const chunk of response.body!.pipeThrough(new TextDecoderStream())) {
+    for await (const chunk of this.#chunksOf(response)) {
       const parts = `${text}${chunk}`.split('\n\n');
       text = parts.pop()!;
       for (const part of parts) {
@@ -62,6 +79,23 @@ export class TwinClient {
         if (id !== undefined) yield { id, data: JSON.parse(data!) as JsonValue };
       }
     }
+  }
+
+  async *#chunksOf({ body }: Response): AsyncGenerator<string> {
+    try {
+      yield* body!.pipeThrough(new TextDecoderStream());
+    } catch (cause) {
+      throw this.#interrupted(cause);
+    }
+  }
+
+  #interrupted(cause: unknown): ProgramError {
+    return new ProgramError(
+      'answer-interrupted',
+      `${this.#url} ended the connection (${(cause as Error).message}); see whether the edge ` +
+        'node runs, and ask again',
+      { cause },
+    );
   }
 
   async #fetch(path: string, { method = 'GET', headers = {}, body }: TwinRequest) {

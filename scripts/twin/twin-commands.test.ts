@@ -9,7 +9,7 @@ import { Access } from '#edge-node/api/access/access.ts';
 import { serveTwins } from '#edge-node/api/api.fixture.ts';
 import { TwinStore } from '#edge-node/twins/twin-store.ts';
 import { createManualClock } from '#runtime/clock/manual-clock.ts';
-import type { HttpServer } from '#runtime/http/serve-http.ts';
+import { type HttpServer, serveHttp } from '#runtime/http/serve-http.ts';
 import { createEvents } from '#runtime/observe/events.ts';
 import { silentLog } from '#runtime/observe/log.ts';
 
@@ -19,6 +19,7 @@ const clock = createManualClock(5000);
 const events = createEvents(silentLog, clock);
 const twins = new TwinStore(join(folder, 'twins.sqlite'), { group: 'lab', nowMs: 0 });
 let server: HttpServer;
+const loopback = { host: '127.0.0.1', port: 0 };
 
 before(async () => {
   server = await serveTwins({ twins, clock });
@@ -124,15 +125,31 @@ describe('diten twin', { timeout: 60_000 }, () => {
       twin('ls', '--url', 'http://127.0.0.1:1'),
       twin('ls', '--url', 'nowhere'),
       twin('history', 'mote-1', '--from', 'x'),
+      twin('ls', '--token', 'a\nb'),
     ]);
     assert.deepEqual(
       answers.map(({ code }) => code),
-      [1, 1, 1, 2, 2],
+      [1, 1, 1, 2, 2, 2],
     );
     const said = answers.map(({ err }) => err);
     assert.match(said[0]!, /things:thing.notfound: There is no thing lab:mote-9 here/);
     assert.match(said[1]!, /rql.expression.invalid/);
     assert.match(said[2]!, /no edge node answers at/);
     assert.match(said[3]!, /--url: nowhere is no URL/);
+    assert.match(said[5]!, /^diten: --token: this is no token.*\n$/);
+  });
+
+  it('says in one line that something else answers, or nothing any more', async () => {
+    await using page = await serveHttp(() => new Response('<html>'), loopback);
+    const elsewhere = await twin('ls', '--url', page.url);
+    assert.match(elsewhere.err, /^diten: --url: what answers at .*\[answer-invalid\]\n$/);
+    const ended = await serveHttp((_, { cutOff }) => {
+      setTimeout(cutOff, 50);
+      return new Response(new ReadableStream({ start: (each) => each.enqueue(Buffer.of(10)) }));
+    }, loopback);
+    const watched = await twin('watch', 'lab:mote-1', '--url', ended.url);
+    await ended[Symbol.asyncDispose]();
+    assert.match(watched.err, /^diten: .* ended the connection .*\[answer-interrupted\]\n$/);
+    assert.deepEqual([elsewhere.code, watched.code], [1, 1]);
   });
 });
