@@ -3,7 +3,7 @@ import { cpus, loadavg, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { exitCode } from '#runtime/process/program-error.ts';
 import { freePorts } from '../free-ports.ts';
-import { writeOutputFile } from '../model/model-file.ts';
+import { checkOutputFile, writeOutputFile } from '../model/model-file.ts';
 import { benchProof } from './bench-proof.ts';
 import { startCometValidators } from './cometbft-validators.ts';
 import { startDitenValidators } from './diten-validators.ts';
@@ -35,6 +35,7 @@ const PROOF_RECORDS = 1_000_000;
  * of CometBFT's kvstore, in turns. Returns the exit code.
  */
 export async function benchLedger(options: BenchLedgerOptions): Promise<number> {
+  if (options.json !== undefined) checkOutputFile(options.json);
   const folder = mkdtempSync(join(tmpdir(), 'diten-bench-'));
   try {
     const report = await measure(folder, options);

@@ -1,6 +1,6 @@
 import { cpus } from 'node:os';
 import { exitCode, ProgramError } from '#runtime/process/program-error.ts';
-import { writeOutputFile } from '../model/model-file.ts';
+import { checkOutputFile, writeOutputFile } from '../model/model-file.ts';
 import { type BenchModel, benchModels } from './bench-models.ts';
 import { type Contender, startContender, type Way } from './contender.ts';
 import { median } from './median.ts';
@@ -37,6 +37,7 @@ const STEPS_MAX = 2000;
  * machine does meets all alike. Returns the exit code.
  */
 export async function benchTraining(options: BenchTrainingOptions): Promise<number> {
+  if (options.json !== undefined) checkOutputFile(options.json);
   const chosen = chooseModels(options.models);
   const results: CaseResult[] = [];
   console.log(`one thread each, ${options.rounds} rounds, median microseconds for a step`);

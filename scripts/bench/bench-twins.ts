@@ -3,7 +3,7 @@ import { cpus, loadavg, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { exitCode } from '#runtime/process/program-error.ts';
 import { freePorts } from '../free-ports.ts';
-import { writeOutputFile } from '../model/model-file.ts';
+import { checkOutputFile, writeOutputFile } from '../model/model-file.ts';
 import { countStored } from './twins/account-for-load.ts';
 import { type Ceiling, startCeiling } from './twins/ceiling.ts';
 import { type EdgeProcess, startEdge } from './twins/edge-process.ts';
@@ -36,6 +36,7 @@ const TMPFS_MAGIC = 0x01021994;
  * the same stream against Mosquitto and a bare subscriber in turns. Returns the exit code.
  */
 export async function benchTwins(options: BenchTwinsOptions): Promise<number> {
+  if (options.json !== undefined) checkOutputFile(options.json);
   const folder = mkdtempSync(join(options.data ?? tmpdir(), 'diten-bench-'));
   try {
     const report = await measure(folder, options);
