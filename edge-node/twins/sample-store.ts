@@ -11,6 +11,8 @@ import type { DataMessage } from '#shared/wire/telemetry.ts';
 
 /** A device that invents names without end must not grow the file's tables without end. */
 const PROPERTIES_PER_DEVICE_MAX = 1000;
+/** Nor one that invents epochs: the counts it has are kept up to date, and no others are kept. */
+const DROP_COUNTS_PER_DEVICE_MAX = 10_000;
 
 interface StreamRow {
   id: number;
@@ -114,7 +116,7 @@ export class SampleStore {
       const absent = stream.absent + fresh.length - samples.length;
       const runsText = runs === before.runs ? row.runs : JSON.stringify(runs);
       this.#statements.saveStream.run(committed, absent, runsText, id);
-      for (const each of message.dropped ?? []) this.#saveDropped(id, device, each);
+      this.#saveDropped(id, device, message.dropped ?? []);
     }
     return { samples, committed, runs, generation };
   }
@@ -137,9 +139,15 @@ export class SampleStore {
     return this.#statements.stream.get(device, epoch) as StreamRow | undefined;
   }
 
-  #saveDropped(stream: number, device: string, { property, rule, count }: DropCount): void {
-    if (this.#propertyId(device, property) === undefined) return;
-    this.#statements.saveDropped.run({ stream, property, rule, count });
+  #saveDropped(stream: number, device: string, dropped: readonly DropCount[]): void {
+    if (dropped.length === 0) return;
+    const known = this.#statements.dropCounts.get(device) as number;
+    const hasRoom = known + dropped.length <= DROP_COUNTS_PER_DEVICE_MAX;
+    const save = this.#statements[hasRoom ? 'saveDropped' : 'raiseDropped'];
+    for (const { property: name, rule, count } of dropped) {
+      const property = this.#propertyId(device, name);
+      if (property !== undefined) save.run({ stream, property, rule, count });
+    }
   }
 
   #insert(stream: number, device: string, sample: Sample): boolean {
@@ -200,6 +208,15 @@ function prepare(database: Database) {
         'VALUES (:stream, :property, :rule, :count) ' +
         'ON CONFLICT DO UPDATE SET count = max(count, excluded.count)',
     ),
+    raiseDropped: database.prepare(
+      'UPDATE drops SET count = max(count, :count) ' +
+        'WHERE stream = :stream AND property = :property AND rule = :rule',
+    ),
+    dropCounts: database
+      .prepare(
+        'SELECT count(*) FROM drops WHERE stream IN (SELECT id FROM streams WHERE device = ?)',
+      )
+      .pluck(),
     droppedOf: database.prepare(
       'SELECT rule, total(count) AS count FROM drops ' +
         'WHERE stream IN (SELECT id FROM streams WHERE device = ?) GROUP BY rule ORDER BY rule',

@@ -58,6 +58,21 @@ describe('twin store', () => {
     assert.deepEqual(storedSequences(), [1, 2, 3]);
   });
 
+  it('keeps so many counts of what a device dropped, and those up to date', () => {
+    using store = open();
+    const tell = (n: number, count: number) => {
+      const epoch = n.toString(16).padStart(16, '0');
+      const dropped = Array.from({ length: 999 }, (_, p) => ({
+        ...{ property: `claimed/${p}`, rule: 'thin' as const, count },
+      }));
+      store.commit([{ device: 'liar', message: { ...data(1, 1), epoch, dropped } }], 5);
+    };
+    for (let n = 0; n < 15; n++) tell(n, 1);
+    assert.deepEqual(store.samples.droppedOf('liar'), { thin: 9990 });
+    tell(3, 2);
+    assert.deepEqual(store.samples.droppedOf('liar'), { thin: 9990 + 999 });
+  });
+
   it('counts what devices dropped, whatever they claim', () => {
     using store = open();
     const count = Number.MAX_SAFE_INTEGER - 500;
