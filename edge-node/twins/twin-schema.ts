@@ -125,5 +125,6 @@ export const twinSchema: DatabaseSchema = {
      CREATE TRIGGER snapshot_removed AFTER DELETE ON snapshots BEGIN
        UPDATE history_size SET bytes = bytes - octet_length(old.content) - 64;
      END;`,
+    'CREATE INDEX newest_streams ON streams (device, generation);',
   ],
 };

@@ -58,6 +58,18 @@ describe('twin store', () => {
     assert.deepEqual(storedSequences(), [1, 2, 3]);
   });
 
+  it('finds the newest epoch of a device without looking at all it ever had', () => {
+    open()[Symbol.dispose]();
+    const database = openDatabaseReadOnly(file, twinSchema);
+    const newest = 'SELECT epoch FROM streams WHERE device = ? ORDER BY generation DESC LIMIT 1';
+    const plan = database.prepare(`EXPLAIN QUERY PLAN ${newest}`).all('a') as { detail: string }[];
+    database.close();
+    assert.deepEqual(
+      plan.map(({ detail }) => detail),
+      ['SEARCH streams USING INDEX newest_streams (device=?)'],
+    );
+  });
+
   it('keeps so many counts of what a device dropped, and those up to date', () => {
     using store = open();
     const tell = (n: number, count: number) => {
