@@ -178,4 +178,14 @@ describe('abuse of the HTTP API', { timeout: 60_000 }, () => {
     for (const socket of sockets) socket.destroy();
     while ((await put('[').catch(() => [503]))[0] === 503) await new Promise(setImmediate);
   });
+
+  it('says of each header what it takes', async () => {
+    for (const [name, mend] of [
+      ['If-Match', /rev:N/],
+      ['X-Diten-By', /a-z, 0-9 and -/],
+    ] as const) {
+      const response = await fetch(`${server.url}${THING}`, { headers: { [name]: 'B A D' } });
+      assert.match(((await response.json()) as { description: string }).description, mend, name);
+    }
+  });
 });

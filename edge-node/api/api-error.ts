@@ -21,6 +21,14 @@ export class ApiFailure extends Error {
   }
 }
 
+const REVISIONS = 'Give "rev:N", with the quotes, or *.';
+const headerMends = {
+  'If-Match': REVISIONS,
+  'If-None-Match': REVISIONS,
+  'Last-Event-ID': 'Give the id of an event.',
+  'X-Diten-By': 'Give a name of 1 to 64 of a-z, 0-9 and -, other than device.',
+};
+
 export const apiErrors = {
   notFound: (path: string): ApiError => ({
     status: 404,
@@ -82,11 +90,11 @@ export const apiErrors = {
     message: `The query is not valid: ${reason}.`,
     description: 'Write RQL, for instance eq(attributes/room,"5.31").',
   }),
-  headerInvalid: (name: string): ApiError => ({
+  headerInvalid: (name: keyof typeof headerMends): ApiError => ({
     status: 400,
     error: 'api:header.invalid',
     message: `The header ${name} is not valid.`,
-    description: 'Give "rev:N", with the quotes, or *; for Last-Event-ID the id of an event.',
+    description: headerMends[name],
   }),
   pathInvalid: (reason: string): ApiError => ({
     status: 400,
