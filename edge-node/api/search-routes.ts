@@ -9,7 +9,7 @@ import { parameters } from './query-parameter.ts';
 import { readCondition, readFields, readFormBody, required } from './request-facts.ts';
 import type { Operation, Route } from './route.ts';
 import { searchPageSchema } from './schemas.ts';
-import { cachedDocument } from './thing.ts';
+import { cachedDocuments } from './thing.ts';
 
 const { filter, namespaces, option, fields } = parameters;
 const formSchema = z
@@ -88,6 +88,6 @@ function answerCount(call: Call): Response {
   return Response.json(countThings(documents(call), readCondition(call.query, 'filter')));
 }
 
-function documents({ options, query }: Call): JsonObject[] {
-  return hasNamespace(query, options.group) ? options.twins.all().map(cachedDocument) : [];
+function documents({ options, query }: Call): readonly JsonObject[] {
+  return hasNamespace(query, options.group) ? cachedDocuments(options.twins.all()) : [];
 }
