@@ -1,4 +1,5 @@
 import type { ThingRejection } from '#shared/twin/document/thing-step.ts';
+import type { Unanswered } from '../forwarding/forwarder.ts';
 
 /** An error as Eclipse Ditto's HTTP API shows it. */
 export interface ApiError {
@@ -147,6 +148,12 @@ export const apiErrors = {
     message: 'A thing that is posted gets its id from the node.',
     description: 'Leave thingId out, or PUT the thing at its id.',
   }),
+  encodingUnsupported: (): ApiError => ({
+    status: 415,
+    error: 'api:encoding.unsupported',
+    message: 'The body is compressed.',
+    description: 'Send it as it is, without Content-Encoding.',
+  }),
   mediaTypeUnsupported: (wanted: string): ApiError => ({
     status: 415,
     error: 'api:mediatype.unsupported',
@@ -176,6 +183,23 @@ export const apiErrors = {
     error: 'messages:toomany',
     message: `The message was not sent: ${reason}.`,
     description: 'Send it again later.',
+  }),
+  twinMoving: (thingId: string): ApiError => ({
+    status: 503,
+    error: 'things:thing.moving',
+    message: `Where ${thingId} is, is changing.`,
+    description: 'Send it again in a moment.',
+  }),
+  notPassedOn: (edge: string, { code, reason }: Unanswered): ApiError => ({
+    status: { away: 503, busy: 503, silent: 504, refused: 502, 'too-large': 502 }[code],
+    error: `forwarding:${code}`,
+    message: `The thing is at ${edge}, which did not answer: ${reason}.`,
+    description:
+      code === 'silent'
+        ? 'A change may have been made or not: read the thing, then send it again.'
+        : code === 'too-large'
+          ? `Ask for less, or ask ${edge} itself.`
+          : `Send it again later, or to ${edge} itself.`,
   }),
   notKept: (): ApiError => ({
     status: 503,

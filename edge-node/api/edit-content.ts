@@ -5,7 +5,13 @@ import { thingContent } from '#shared/twin/document/thing.ts';
 import type { Edit, EditPrecondition } from '#shared/twin/document/thing-step.ts';
 import { ApiFailure, apiErrors, rejectionToError } from './api-error.ts';
 import { type Call, keysWithin, namedThing } from './call.ts';
-import { isNamed, readCondition, readJsonBody, readTags } from './request-facts.ts';
+import {
+  isNamed,
+  readCondition,
+  readJsonBody,
+  readOptionalJsonBody,
+  readTags,
+} from './request-facts.ts';
 
 /** What this API, or Ditto's, shows beside a thing's content: not for clients to say. */
 const SHOWN_ONLY = new Set(['policyId', 'online', 'ageMs', 'anomalyScore']);
@@ -27,8 +33,7 @@ export async function editContent(call: Call): Promise<Response> {
 
 /** POST: a thing under an id that no other has. */
 export async function createThing(call: Call): Promise<Response> {
-  const body =
-    call.request.body === null ? {} : await readJsonBody(call.request, ['application/json']);
+  const body = (await readOptionalJsonBody(call.request)) ?? {};
   if (isJsonObject(body) && body.thingId !== undefined) {
     throw new ApiFailure(apiErrors.idNotSettable());
   }

@@ -6,6 +6,7 @@ import type { DatabaseSchema } from '#runtime/database/database.ts';
  * newest runs of its agent, as JSON. `drops` is what devices say they gave up. `twins` holds what
  * an older version left to be carried over; `things` is each thing as it is, `revisions` the
  * changes that made it so, in the order of `position`, and `snapshots` its content now and then.
+ * `samples.report` is as in an outbox; `back_tests` is what each device said last of its own.
  * `streams.removed`: samples that retention took out; `marks`: up to which sequence a stream had
  * come by when; `roll_ups`: what is left of removed samples; `retention_progress`: how far each
  * rule is carried out; `history_size`: bytes of revisions and snapshots, and revisions removed.
@@ -73,6 +74,12 @@ export const twinSchema: DatabaseSchema = {
        rule TEXT NOT NULL,
        count INTEGER NOT NULL,
        PRIMARY KEY (stream, property, rule)
+     ) WITHOUT ROWID;`,
+    `ALTER TABLE samples ADD COLUMN report TEXT;
+     CREATE INDEX reports ON samples (property, stream, sequence) WHERE report IS NOT NULL;
+     CREATE TABLE back_tests (
+       device TEXT PRIMARY KEY,
+       tests TEXT NOT NULL
      ) WITHOUT ROWID;`,
     `ALTER TABLE streams ADD COLUMN removed INTEGER NOT NULL DEFAULT 0;
      CREATE TABLE marks (

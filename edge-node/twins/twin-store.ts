@@ -19,6 +19,7 @@ import { ThingHistory } from './thing-history.ts';
 import { withoutGrowth } from './thing-room.ts';
 import { ThingTable } from './thing-table.ts';
 import { twinSchema } from './twin-schema.ts';
+import { TwinTracks } from './twin-tracks.ts';
 
 export interface Delivery {
   readonly device: string;
@@ -59,12 +60,14 @@ export class TwinStore implements Disposable {
   readonly history: ThingHistory;
   readonly retention: SampleRetention;
   readonly #retention: RetentionConfig;
+  readonly tracks: TwinTracks;
   readonly #group: string;
   readonly #database: Database;
   readonly #saveThing: (device: string, state: string) => void;
   readonly #things: ThingTable;
   readonly #sampleCounts: Map<string, number>;
   readonly #queue = new ChangeQueue((changes) => this.#changeAll(changes));
+  readonly #waiting = new Map<string, number>();
   readonly #listeners = new Set<(committed: CommittedStep) => void>();
   /** Committed, and not yet told: a listener may change a thing itself. */
   readonly #untold: CommittedStep[] = [];
@@ -83,6 +86,7 @@ export class TwinStore implements Disposable {
     this.samples = new SampleStore(this.#database);
     this.history = new ThingHistory(this.#database);
     this.retention = new SampleRetention(this.#database, this.#retention);
+    this.tracks = new TwinTracks(this.#database);
     this.#database.transaction(() => this.#load(nowMs))();
     this.#sampleCounts = this.samples.counts();
   }
@@ -111,6 +115,11 @@ export class TwinStore implements Disposable {
   /** How many samples of a device the file holds. */
   samplesOf(device: string): number {
     return this.#sampleCounts.get(device) ?? 0;
+  }
+
+  /** How many samples a device is known to have that its stream has not brought. */
+  waitingOf(device: string): number {
+    return this.#waiting.get(device) ?? 0;
   }
 
   /** How far one epoch of a device's outbox is committed. */
@@ -153,6 +162,11 @@ export class TwinStore implements Disposable {
     });
     for (const [device, count] of counts) {
       this.#sampleCounts.set(device, this.samplesOf(device) + count);
+    }
+    for (const { device, message } of deliveries) {
+      const { sequence } = acknowledgements.get(`${device}/${message.epoch}`)!.committed;
+      const refused = (message.samples.at(-1)?.sequence ?? 0) - sequence;
+      this.#waiting.set(device, Math.max(0, refused) + (message.waiting ?? 0));
     }
     this.#publish(steps);
     return [...acknowledgements.values()];

@@ -35,7 +35,7 @@ export function finalAccount(account: DeviceAccount): DeviceAccount {
 }
 
 /** Names of the files within the programs' data folders. */
-const outboxFile = 'outbox.sqlite';
+export const outboxFile = 'outbox.sqlite';
 export const twinFile = 'twins.sqlite';
 
 /**

@@ -62,10 +62,9 @@ function verify(folder: string): { code: number; device: object; said: string } 
 
 function change(file: string, sql: string): void {
   const database = openDatabase(file, { name: 'any', migrations: Array(99).fill('') });
-  const schema = file.endsWith('outbox.sqlite') ? outboxSchema : twinSchema;
-  const version = schema.migrations.length;
+  const { migrations } = file.endsWith('outbox.sqlite') ? outboxSchema : twinSchema;
   database.exec(sql);
-  database.pragma(`user_version = ${version}`);
+  database.pragma(`user_version = ${migrations.length}`);
   database.close();
 }
 
@@ -105,7 +104,7 @@ describe('diten trial verify-delivery', () => {
     change(
       twinsOf(folder),
       `UPDATE samples SET (time_ms, value) = (3, 3) WHERE sequence = 20;
-       INSERT INTO samples SELECT stream, 31, property, 99, 99, quality FROM samples
+       INSERT INTO samples SELECT stream, 31, property, 99, 99, quality, NULL FROM samples
        WHERE sequence = 1`,
     );
     const { code, device } = verify(folder);

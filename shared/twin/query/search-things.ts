@@ -1,3 +1,4 @@
+import { assert } from '../../basics/assert.ts';
 import { bytesToHex, hexToBytes } from '../../basics/bytes.ts';
 import { type Failure, fail, ok, type Result } from '../../basics/result.ts';
 import { decodeCanonical, encodeCanonical, type Plain } from '../../codec/canonical.ts';
@@ -57,6 +58,28 @@ export function searchThings(
       ? {}
       : { cursor: writeCursor(query, last.place) }),
   });
+}
+
+/**
+ * The page that pages of the same search make, each of other things: what comes first of all.
+ *
+ * @param pages - As {@link searchThings} gave them for the same filter and options.
+ */
+export function mergePages(
+  pages: readonly SearchPage[],
+  filter: RqlCondition | undefined,
+  { sort, size }: SearchOptions,
+): SearchPage {
+  const things = new Map(
+    pages.flatMap(({ items }) => items.map((item) => [String(item.thingId), item])),
+  );
+  const merged = searchThings(things.values(), undefined, { sort, size });
+  assert(merged.ok, 'a search without a cursor does not fail');
+  const { items } = merged.value;
+  const last = items.at(-1);
+  const isCut = things.size > size || pages.some(({ cursor }) => cursor !== undefined);
+  if (last === undefined || !isCut) return { items };
+  return { items, cursor: writeCursor(queryDigest(filter, sort), placeOf(last, sort)) };
 }
 
 /** How many things a condition holds of. */
