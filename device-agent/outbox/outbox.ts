@@ -205,9 +205,12 @@ class SqliteOutbox implements Outbox {
 
   followingRun(afterSequence: number, countMax: number) {
     const samples = this.following(afterSequence, countMax);
-    const { run, next } = this.#runs.at(samples[0]?.sequence ?? 0);
-    const end = next?.first ?? Number.POSITIVE_INFINITY;
-    return { run, samples: samples.filter(({ sequence }) => sequence < end) };
+    const first = samples[0]?.sequence ?? 0;
+    const { run, next } = this.#runs.at(first);
+    // Thinned samples lie far apart, and what may be under way is known by their sequences.
+    const ahead = this.#state.counts.acknowledged + this.sendAheadMax;
+    const last = Math.max(first, Math.min(ahead, (next?.first ?? Number.POSITIVE_INFINITY) - 1));
+    return { run, samples: samples.filter(({ sequence }) => sequence <= last) };
   }
 
   producedOf(property: string): number {

@@ -183,13 +183,14 @@ function pastAccount(
 ): EpochAccount {
   const beyond = Math.max(0, (stream?.committed ?? 0) - shared);
   const told = upTo(stream?.drops ?? {}, beyond - counts.beyond);
+  // A copy may give up what the outbox it was taken of had delivered.
+  const lost = upTo(drops, produced - counts.shared);
   return {
     produced: produced + beyond,
     committed: counts.shared + counts.beyond,
-    drops: add(drops, told),
+    drops: add(lost, told),
     waiting: 0,
-    missing:
-      Math.max(0, produced - total(drops) - counts.shared) + (beyond - counts.beyond - total(told)),
+    missing: produced + beyond - counts.shared - counts.beyond - total(lost) - total(told),
     duplicated: counts.repeated,
   };
 }
