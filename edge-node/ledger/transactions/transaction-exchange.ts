@@ -7,9 +7,11 @@ import {
   type Verdict,
 } from '#runtime/peers/peer-network.ts';
 import type { Failure, Result } from '#shared/basics/result.ts';
+import type { Digest } from '#shared/identity/digest.ts';
 import type { ChainState } from '#shared/ledger/chain-state.ts';
 import type { EncodedTransaction } from '#shared/ledger/transaction.ts';
 import { votersOf } from '../consensus/peer-voters.ts';
+import { sha256 } from '../payloads/payload-file.ts';
 import {
   decodePendingPage,
   decodePendingRequest,
@@ -38,14 +40,15 @@ export interface ExchangeOptions {
   readonly events: Events;
   chain(): ChainState;
   /** Takes a transaction from a peer; undefined where it is here or was, else what came of it. */
-  take(bytes: Uint8Array): Result<undefined, Failure> | undefined;
+  take(bytes: Uint8Array, digest: Digest): Result<undefined, Failure> | undefined;
   /** What is pending, taken after number `after`, in that order. */
   since(after: number): Iterable<{ readonly number: number; readonly encoded: EncodedTransaction }>;
 }
 
 /** What a peer has told and waits to be looked at. */
 interface Unread {
-  readonly transactions: Uint8Array[];
+  readonly transactions: (readonly [Digest, Uint8Array])[];
+  readonly byDigest: Map<Digest, Uint8Array>;
   sizeBytes: number;
 }
 
@@ -88,6 +91,15 @@ export class TransactionExchange implements Disposable {
     this.#batchSizeBytes += sizeBytes;
   }
 
+  /** What a peer has told and was not looked at. */
+  unread(digest: Digest): Uint8Array | undefined {
+    for (const { byDigest } of this.#unread.values()) {
+      const bytes = byDigest.get(digest);
+      if (bytes !== undefined) return bytes;
+    }
+    return undefined;
+  }
+
   [Symbol.dispose](): void {
     this.#isClosed = true;
     this.#unread.clear();
@@ -125,7 +137,7 @@ export class TransactionExchange implements Disposable {
     let verdict: Verdict = 'ignore';
     let isUnchecked = false;
     for (const bytes of batch.value.transactions) {
-      const taken = this.#options.take(bytes);
+      const taken = this.#options.take(bytes, sha256(bytes));
       if (taken === undefined) continue;
       if (taken.ok) verdict = 'accept';
       else if (isProvablyWrong(taken.error)) return 'reject';
@@ -138,7 +150,7 @@ export class TransactionExchange implements Disposable {
   #receive(from: PeerKey, body: Uint8Array): void {
     if (this.#isClosed) return;
     const { network, events } = this.#options;
-    const unread = this.#unread.get(from) ?? { transactions: [], sizeBytes: 0 };
+    const unread = this.#unread.get(from) ?? newUnread();
     if (unread.sizeBytes + body.length > UNREAD_SIZE_BYTES_MAX) {
       events.record('info', 'transactions-unread', { peer: from });
       return;
@@ -149,7 +161,9 @@ export class TransactionExchange implements Disposable {
       return;
     }
     for (const bytes of batch.value.transactions) {
-      unread.transactions.push(bytes);
+      const digest = sha256(bytes);
+      unread.transactions.push([digest, bytes]);
+      unread.byDigest.set(digest, bytes);
       unread.sizeBytes += bytes.length;
     }
     this.#unread.set(from, unread);
@@ -167,7 +181,10 @@ export class TransactionExchange implements Disposable {
       const [from, unread] = first;
       this.#unread.delete(from);
       const next = unread.transactions.splice(0, TAKEN_IN_A_ROW);
-      for (const { length } of next) unread.sizeBytes -= length;
+      for (const [digest, { length }] of next) {
+        unread.byDigest.delete(digest);
+        unread.sizeBytes -= length;
+      }
       const failure = this.#read(next);
       if (failure !== undefined) this.#options.network.penalise(from, failure.code);
       // Behind the other peers.
@@ -177,9 +194,9 @@ export class TransactionExchange implements Disposable {
   }
 
   /** What no correct peer would have told. */
-  #read(transactions: readonly Uint8Array[]): Failure | undefined {
-    for (const bytes of transactions) {
-      const taken = this.#options.take(bytes);
+  #read(transactions: readonly (readonly [Digest, Uint8Array])[]): Failure | undefined {
+    for (const [digest, bytes] of transactions) {
+      const taken = this.#options.take(bytes, digest);
       if (taken !== undefined && !taken.ok && isProvablyWrong(taken.error)) return taken.error;
     }
     return undefined;
@@ -223,7 +240,7 @@ export class TransactionExchange implements Disposable {
   async #takePage(transactions: readonly Uint8Array[]): Promise<Failure | undefined> {
     for (const [index, bytes] of transactions.entries()) {
       if (index % TAKEN_IN_A_ROW === TAKEN_IN_A_ROW - 1) await new Promise(setImmediate);
-      const taken = this.#options.take(bytes);
+      const taken = this.#options.take(bytes, sha256(bytes));
       if (taken === undefined || taken.ok) continue;
       if (isProvablyWrong(taken.error) || taken.error.code === 'mempool-full') return taken.error;
     }
@@ -246,6 +263,10 @@ export class TransactionExchange implements Disposable {
     }
     return encodePendingMessage({ v: 1, transactions, after: null });
   }
+}
+
+function newUnread(): Unread {
+  return { transactions: [], byDigest: new Map(), sizeBytes: 0 };
 }
 
 /** What says of itself that it is wrong, whatever this node knows: no correct node passes it on. */
