@@ -147,6 +147,19 @@ describe('the light verifier', () => {
     );
   });
 
+  it('rests on the verifier that it is given', () => {
+    const asked: number[] = [];
+    const verify = (answer: boolean) =>
+      verifyProof(PROOF, POLICY, (_key, _message, signature) => {
+        asked.push(signature.length);
+        return answer;
+      });
+    assert.ok(verify(true).ok);
+    assert.ok(asked.length > 3 && asked.every((length) => length === 64));
+    const refused = verify(false);
+    assert.equal(!refused.ok && refused.error.code, 'signature-wrong');
+  });
+
   it('throws nothing at garbage', () => {
     const slice = fc.tuple(fc.nat(PROOF.length), fc.nat(PROOF.length));
     const piece = fc.oneof(
