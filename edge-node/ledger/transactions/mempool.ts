@@ -92,7 +92,7 @@ export class Mempool implements Disposable {
     this.#exchange =
       network &&
       new TransactionExchange({
-        ...{ network, events },
+        ...{ network, events, clock },
         chain: () => ledger.chain,
         take: (bytes, digest) => this.#takeBytes(bytes, digest),
         since: (after) => this.#pending.since(after),

@@ -1,3 +1,4 @@
+import type { Clock } from '#runtime/clock/clock.ts';
 import type { Events } from '#runtime/observe/events.ts';
 import {
   PeerBreach,
@@ -11,6 +12,7 @@ import type { Digest } from '#shared/identity/digest.ts';
 import type { ChainState } from '#shared/ledger/chain-state.ts';
 import type { EncodedTransaction } from '#shared/ledger/transaction.ts';
 import { votersOf } from '../consensus/peer-voters.ts';
+import { type Rate, RateBudget } from '../consensus/rate-budget.ts';
 import { sha256 } from '../payloads/payload-file.ts';
 import {
   decodePendingPage,
@@ -18,6 +20,7 @@ import {
   encodePendingMessage,
   PAGE_SIZE_BYTES_MAX,
 } from './mempool-message.ts';
+import { isUrgent } from './turns.ts';
 
 const PROTOCOL = 'pending-transactions';
 
@@ -29,6 +32,9 @@ const LENGTH_SIZE_BYTES_MAX = 3;
 /** What one peer has told and this node has not looked at; the rest is let go. */
 const UNREAD_SIZE_BYTES_MAX = 2 * 2 ** 20;
 
+/** What one peer may have looked at before what waits. */
+const URGENT: Rate = { burst: 64, perSecond: 32 };
+
 /** More than a full mempool has; a peer could go on for ever. */
 const PAGES_MAX = 256;
 
@@ -38,6 +44,7 @@ const TAKEN_IN_A_ROW = 16;
 export interface ExchangeOptions {
   readonly network: PeerNetwork;
   readonly events: Events;
+  readonly clock: Clock;
   chain(): ChainState;
   /** Takes a transaction from a peer; undefined where it is here or was, else what came of it. */
   take(bytes: Uint8Array, digest: Digest): Result<undefined, Failure> | undefined;
@@ -62,6 +69,7 @@ export class TransactionExchange implements Disposable {
   readonly #topic: string;
   readonly #asking = new Set<PeerKey>();
   readonly #unread = new Map<PeerKey, Unread>();
+  readonly #urgent: RateBudget;
   #batch: Uint8Array[] = [];
   #batchSizeBytes = 0;
   #isReading = false;
@@ -71,6 +79,7 @@ export class TransactionExchange implements Disposable {
   constructor(options: ExchangeOptions) {
     this.#options = options;
     const { network } = options;
+    this.#urgent = new RateBudget(options.clock, URGENT);
     this.#topic = `diten/${options.chain().chainId}/transactions`;
     network.answer(PROTOCOL, async (_from, body) => this.#page(body));
     network.subscribe(this.#topic, (_from, body) => this.#hear(body));
@@ -83,7 +92,14 @@ export class TransactionExchange implements Disposable {
   }
 
   /** Tells the other validators, together with all that this turn of the program brings. */
-  tell({ bytes }: EncodedTransaction): void {
+  tell(encoded: EncodedTransaction): void {
+    const { bytes } = encoded;
+    if (isUrgent(encoded)) {
+      // What its signer has sent before goes first: this one would be of no use without.
+      this.#flush();
+      this.#send([bytes], true);
+      return;
+    }
     const sizeBytes = bytes.length + LENGTH_SIZE_BYTES_MAX;
     if (this.#batchSizeBytes + sizeBytes > BATCH_SIZE_BYTES_MAX) this.#flush();
     if (this.#batch.length === 0) setImmediate(() => this.#flush());
@@ -107,10 +123,17 @@ export class TransactionExchange implements Disposable {
 
   #flush(): void {
     if (this.#batch.length === 0 || this.#isClosed) return;
-    const { network, events } = this.#options;
-    const body = encodePendingMessage({ v: 1, transactions: this.#batch, after: null });
+    const batch = this.#batch;
     this.#batch = [];
     this.#batchSizeBytes = 0;
+    this.#send(batch, false);
+  }
+
+  #send(transactions: Uint8Array[], isUrgent: boolean): void {
+    if (this.#isClosed) return;
+    const { network, events } = this.#options;
+    const page = { v: 1, transactions, after: null } as const;
+    const body = encodePendingMessage(isUrgent ? { ...page, isUrgent } : page);
     const voters = this.#otherVoters();
     const connected = new Set(network.connected());
     if (voters.every((peer) => connected.has(peer))) {
@@ -158,6 +181,11 @@ export class TransactionExchange implements Disposable {
     const batch = decodePendingPage(body);
     if (!batch.ok) {
       network.penalise(from, batch.error.code);
+      return;
+    }
+    if (batch.value.isUrgent === true && this.#urgent.spend(from)) {
+      const failure = this.#read(batch.value.transactions.slice(0, 1).map(named));
+      if (failure !== undefined) network.penalise(from, failure.code);
       return;
     }
     for (const bytes of batch.value.transactions) {
@@ -263,6 +291,10 @@ export class TransactionExchange implements Disposable {
     }
     return encodePendingMessage({ v: 1, transactions, after: null });
   }
+}
+
+function named(bytes: Uint8Array): readonly [Digest, Uint8Array] {
+  return [sha256(bytes), bytes];
 }
 
 function newUnread(): Unread {
