@@ -20,7 +20,9 @@ import { ledgerStoreSchema } from './ledger-store-schema.ts';
 import { StateCache } from './state-cache.ts';
 import { decodeChain, encodeChain } from './stored-chain.ts';
 
-const STATE_CACHE_SIZE_BYTES = 16 * 2 ** 20;
+const STATE_CACHE_SIZE_BYTES = 8 * 2 ** 20;
+/** Of SQLite's pages; what else is read often is in the cache of the state, or the system's. */
+const PAGE_CACHE_SIZE_KIB = 4_096;
 
 /**
  * Pages of 4 KiB that the write-ahead log gathers before they go to their places: a page of the
@@ -84,6 +86,7 @@ export class LedgerStore implements Disposable {
     refuseStranger(file);
     this.#database = openDatabase(file, ledgerStoreSchema);
     this.#database.pragma(`wal_autocheckpoint = ${WAL_PAGES}`);
+    this.#database.pragma(`cache_size = -${PAGE_CACHE_SIZE_KIB}`);
     try {
       this.#statements = prepareLedgerStatements(this.#database);
       this.#state = this.#createState();
