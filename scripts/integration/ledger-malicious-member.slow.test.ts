@@ -40,6 +40,7 @@ const PROTOCOLS = {
   payload: 'payload-malformed',
   'pending-transactions': 'pending-malformed',
   'proposed-block': 'proposed-block-malformed',
+  'proposed-transactions': 'proposed-transactions-malformed',
 };
 type Answer = (body: Uint8Array) => Promise<Uint8Array>;
 

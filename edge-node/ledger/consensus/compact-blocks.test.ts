@@ -2,12 +2,16 @@ import assert from 'node:assert/strict';
 import { describe, it, type TestContext } from 'node:test';
 import { createManualClock } from '#runtime/clock/manual-clock.ts';
 import { verifyAccountNatively } from '#runtime/identity/native-verification.ts';
+import { silentLog } from '#runtime/observe/log.ts';
+import { createMemoryNetwork } from '#runtime/peers/memory-network.ts';
+import type { PeerNetwork } from '#runtime/peers/peer-network.ts';
 import { digestOfPlain } from '#shared/identity/digest.ts';
 import { keyIdOf } from '#shared/identity/keys.ts';
 import { blockHash, encodeCompactBlock, transactionsDigest } from '#shared/ledger/block.ts';
 import { ExampleChain, exampleMember, operator, START_MS } from '#shared/ledger/chain.fixture.ts';
 import type { EncodedTransaction } from '#shared/ledger/transaction.ts';
-import { StoredNode, voucher } from '../stored-node.fixture.ts';
+import { StoredNode, until, voucher } from '../stored-node.fixture.ts';
+import { BlockFetcher } from './block-fetcher.ts';
 import { ProposedBlocks } from './proposed-blocks.ts';
 
 const chain = new ExampleChain();
@@ -83,6 +87,42 @@ describe('a block with transactions that are named only', () => {
     assert.equal(taker.has(hash), false);
   });
 });
+
+describe('what a proposal names and a node lacks', () => {
+  it('is fetched from who sent it, all or in part', async (t) => {
+    const hub = createMemoryNetwork();
+    const [maker, taker] = [blocksOf(t, waiting), blocksOf(t, waiting.slice(0, 40))];
+    const networks = [maker, taker].map((blocks, n) => {
+      const key = exampleMember(n).peer;
+      const network = hub.join({ key, clock: createManualClock(START_MS), log: silentLog });
+      network.setPeers(new Map([0, 1].map((m) => [exampleMember(m).peer, ['/memory']])));
+      t.after(() => network[Symbol.asyncDispose]());
+      return { network, fetcher: new BlockFetcher(network, blocks) };
+    });
+    const [{ network: from }, { network: to, fetcher }] = networks as [Peer, Peer];
+    await until(() => to.connected().length === 1);
+    const { hash, compact, whole } = proposed(maker);
+    const taken = taker.takeCompact(hash, compact);
+    assert.ok(taken.ok && taken.value.length === 60);
+    const put = await fetcher.fetch(from.self, { hash, places: taken.value });
+    assert.deepEqual(put(), { ok: true, value: undefined });
+    assert.deepEqual(taker.bytes(hash), whole);
+    taker.clear();
+    const putWhole = await fetcher.fetch(from.self, { hash, places: undefined });
+    assert.ok(putWhole().ok);
+    assert.deepEqual(taker.bytes(hash), whole);
+    const unknown = fetcher.fetch(from.self, { hash: 'ab'.repeat(32), places: [0] });
+    await assert.rejects(unknown, { reason: 'block-unknown' });
+    await assert.rejects(fetcher.fetch(from.self, { hash, places: [100] }));
+    assert.equal(from.counters()['proposed-transactions-malformed'], 1);
+    assert.deepEqual(from.connected(), []);
+  });
+});
+
+interface Peer {
+  readonly network: PeerNetwork;
+  readonly fetcher: BlockFetcher;
+}
 
 /** Of a node that has these transactions. */
 function blocksOf(t: TestContext, known: readonly EncodedTransaction[]): ProposedBlocks {
