@@ -1,5 +1,6 @@
 import { systemClock } from '#runtime/clock/system-clock.ts';
 import { openDataFolder } from '#runtime/database/data-folder.ts';
+import { isDiskFull } from '#runtime/database/database.ts';
 import type { MqttClient } from '#runtime/mqtt/mqtt-client.ts';
 import { connectMqtt } from '#runtime/mqtt/mqtt-js-client.ts';
 import type { MqttWill } from '#runtime/mqtt/mqtt-session.ts';
@@ -48,40 +49,44 @@ export async function startDeviceAgent(
   const { actuators } = parts.use(await createActuators(config.actuators, log));
   const { id: device, group } = config;
   requireThermometer(config, sensors);
-  const presence = { epoch: outbox.epoch, properties: sensors.flatMap((each) => each.properties) };
+  const presence = presenceFacts(outbox, sensors);
   const will = presenceWill(config, presence);
-  const mqtt = parts.use(
-    connectMqtt({
-      url: config.mqtt.url,
-      clientId: device,
-      username: outbox.epoch,
-      keepaliveSeconds: config.mqtt.keepaliveSeconds,
-      reconnectPeriodMs: RECONNECT_PERIOD_MS,
-      will,
-      log,
-    }),
-  );
-  const publisher = parts.use(
-    await Publisher.start({ outbox, mqtt, codec: plainTelemetryCodec, group, device, clock, log }),
-  );
-  await startControl(config, { mqtt, outbox, actuators, log });
+  const mqtt = parts.use(connect(config, { epoch: outbox.epoch, will, log }));
+  const { historyPerSecond } = config.outbox;
+  const publishing = { codec: plainTelemetryCodec, historyPerSecond, group, device, clock, log };
+  const publisher = parts.use(await Publisher.start({ ...publishing, outbox, mqtt }));
+  const outputs = await startControl(config, { mqtt, outbox, actuators, log });
   watchPresence({ mqtt, group, device, presence, clock, log, fail });
 
   const checkpoints = parts.use(openCheckpointStore(folder.file('checkpoints.sqlite')));
   const trainer = parts.use(startTrainer({ budget: trainingBudget(config, outbox), clock }));
-  const forecaster = new Forecaster({ outbox, trainer, log, onScores: () => publisher.notify() });
+  const { properties } = presence;
+  const sparkplug = startSparkplug(config, { properties, outputs, outbox, folder, clock, log });
+  const stored = (measured: readonly NewSample[], taken: readonly NewSample[]) => {
+    publisher.notify();
+    sparkplug?.observe(measured, taken, outbox.counts().produced);
+  };
+  const forecaster = new Forecaster({
+    ...{ outbox, trainer, log },
+    onScores: (scores) => stored(scores, scores),
+    onModel: (digest) => sparkplug?.showModel(digest),
+  });
   const learning = { outbox, trainer, checkpoints, forecaster };
   parts.use(await Learner.start({ mqtt, group, device, ...learning, clock, log }));
-  const sparkplug = startSparkplug(config, { ...presence, folder, clock, log });
   const sampler = startSampler({
     sensors,
     clock,
     log,
     sink(readings) {
-      outbox.append(readings.flatMap(samplesOf));
-      publisher.notify();
+      const samples = readings.flatMap(samplesOf);
+      outbox.append(samples);
+      stored(samples, samples);
       forecaster.observe(readings);
-      sparkplug?.observe(readings);
+    },
+    lost(readings, cause) {
+      const samples = readings.flatMap(samplesOf);
+      if (isDiskFull(cause)) outbox.abandon(samples);
+      stored(samples, []);
     },
   });
   parts.defer(() => handOver(mqtt, { publisher, will, log }));
@@ -89,6 +94,25 @@ export async function startDeviceAgent(
   parts.use(sparkplug);
   parts.use(sampler);
   return parts.move();
+}
+
+function connect(
+  { id, mqtt: { url, keepaliveSeconds } }: AgentConfig,
+  { epoch, will, log }: { epoch: string; will: MqttWill; log: Log },
+): MqttClient {
+  return connectMqtt({
+    ...{ url, clientId: id, username: epoch, keepaliveSeconds, will, log },
+    reconnectPeriodMs: RECONNECT_PERIOD_MS,
+  });
+}
+
+function presenceFacts(outbox: Outbox, sensors: readonly Sensor[]): PresenceFacts {
+  return {
+    get epoch() {
+      return outbox.epoch; // another one where the outbox turns out to be brought back from a copy
+    },
+    properties: sensors.flatMap((each) => each.properties),
+  };
 }
 
 function presenceWill({ id, group }: AgentConfig, presence: PresenceFacts): MqttWill {
@@ -99,13 +123,14 @@ function presenceWill({ id, group }: AgentConfig, presence: PresenceFacts): Mqtt
 async function startControl(
   { id: device, group }: AgentConfig,
   { mqtt, outbox, actuators, log }: ControlParts,
-): Promise<void> {
-  await DesiredState.start({ mqtt, group, device, actuators, log });
+): Promise<DesiredState> {
+  const outputs = await DesiredState.start({ mqtt, group, device, actuators, log });
   const handlers = {
     ping: async (payload: JsonValue) => ({ status: 200, payload }),
     outbox: async () => ({ status: 200, payload: { epoch: outbox.epoch, ...outbox.counts() } }),
   };
   await CommandListener.start({ mqtt, group, device, handlers, log });
+  return outputs;
 }
 
 function samplesOf({ timeMs, values }: Reading): NewSample[] {

@@ -5,7 +5,7 @@ import { nameSchema, propertySchema } from '#shared/wire/names.ts';
 const listenerSchema = (port: number) =>
   z
     .strictObject({
-      /** Only loopback for now: there is no access control yet. */
+      /** MQTT on loopback only; HTTP elsewhere once there are tokens. */
       host: z.string().default('127.0.0.1'),
       /** 0 takes any free one. */
       port: z.int().min(0).max(65535).default(port),
@@ -81,6 +81,15 @@ export const edgeConfigSchema = z.strictObject({
     })
     .prefault({}),
   http: listenerSchema(8080),
+  /** Who may use the HTTP API. */
+  api: z
+    .strictObject({
+      /** Whether it asks nobody for a token, as long as it listens on loopback. */
+      open: z.boolean().default(true),
+      /** File of tokens (`diten token new`); where left out, api-tokens.json among its data. */
+      tokens: z.string().min(1).optional(),
+    })
+    .prefault({}),
   /** The host application. */
   sparkplug: z
     .strictObject({
@@ -91,6 +100,8 @@ export const edgeConfigSchema = z.strictObject({
       url: z.url({ protocol: /^mqtt$/, error: 'expected mqtt://host:port' }).optional(),
       /** Lets anybody on this machine read Sparkplug's messages: SCADA tools, `diten doctor`. */
       observers: z.boolean().default(true),
+      /** Lets anybody on this machine write to outputs over Sparkplug, as they may over HTTP. */
+      operators: z.boolean().default(true),
       nodesMax: z.int().min(1).max(10_000).default(1000),
     })
     .prefault({}),

@@ -1,10 +1,9 @@
 import { systemClock } from '#runtime/clock/system-clock.ts';
 import { openDataFolder } from '#runtime/database/data-folder.ts';
-import { serveHttp } from '#runtime/http/serve-http.ts';
 import { createEvents } from '#runtime/observe/events.ts';
 import type { Log } from '#runtime/observe/log.ts';
 import { plainTelemetryCodec } from '#shared/wire/telemetry.ts';
-import { createApi } from './api/api.ts';
+import { startApi } from './api/start-api.ts';
 import { nodeStatus } from './api/status.ts';
 import { startBroker } from './broker/broker.ts';
 import { groupAccessRules } from './broker/sparkplug-rules.ts';
@@ -57,11 +56,12 @@ export async function startEdgeNode(config: EdgeConfig, log: Log): Promise<Async
     }),
   );
   const sources = { config, startedMs, clock, twins, learning, ledger, network, events };
-  const host = { access: sparkplugRoles, mqttPort: broker.port, clock, events, log };
+  const host = { access: sparkplugRoles, mqttPort: broker.port, twins, clock, events, log };
   const sparkplug = parts.use(startSparkplugHost(config, host));
   const status = () => ({ ...nodeStatus(sources), sparkplug: sparkplug?.status() ?? null });
-  const api = createApi({ twins, ledger, commands, group, twinsMax, clock, events, status });
-  const http = parts.use(await serveHttp(api.fetch, config.http));
+  const seenLive = (device: string) => sparkplug?.presenceOf(device);
+  const served = { twins, ledger, commands, clock, events, status, seenLive };
+  const http = parts.use(await startApi({ config, folder, ...served }));
   log.info({ api: http.url, mqttPort: broker.port, peers: network.addresses }, 'edge node is up');
   return parts.move();
 }

@@ -2,15 +2,19 @@ import { Command, CommanderError, InvalidArgumentError } from 'commander';
 import { exitCode } from '#runtime/process/program-error.ts';
 import { report } from '#runtime/process/run-program.ts';
 import { addBenchCommands } from './bench/bench-commands.ts';
+import { addChaosCommands } from './chaos/chaos-commands.ts';
 import { addDoctorCommands } from './doctor/doctor-commands.ts';
 import { addLedgerCommands } from './ledger/ledger-commands.ts';
 import { addModelCommands } from './model/model-commands.ts';
+import { addTokenCommands } from './token/token-commands.ts';
 import type { TrialOptions } from './trial/run-trial.ts';
+import type { VerifyOptions } from './trial/verify-delivery.ts';
 import { addTwinCommands } from './twin/twin-commands.ts';
 
 // Each command loads its own part when it runs: a device agent must not pay for the edge node.
 const program = new Command('diten')
   .description('Digital Twin Edge Network: device agents, edge nodes, field trials and ONNX models')
+  .enablePositionalOptions()
   .exitOverride()
   .showHelpAfterError('(diten --help lists the commands)');
 
@@ -32,8 +36,9 @@ program
     await runEdgeNode(config);
   });
 
-program
+const trial = program
   .command('trial')
+  .enablePositionalOptions()
   .description('run a field trial on this machine: edge nodes and five device agents')
   .option('--seconds <n>', 'how long it runs, 10 or more', wholeSeconds, 90)
   .option('--edges <n>', 'edge nodes, each a validator of the ledger, 1 to 10', edgeCount, 4)
@@ -45,11 +50,23 @@ program
     process.exitCode = await runTrial(options);
   });
 
+trial
+  .command('verify-delivery')
+  .description('account for every sample of a trial, running or ended, from its files')
+  .option('--data <dir>', "the trial's data folder (default: the newest temporary one)")
+  .option('--json <file>', 'write the accounts there')
+  .action(async (options: VerifyOptions) => {
+    const { verifyDelivery } = await import('./trial/verify-delivery.ts');
+    process.exitCode = verifyDelivery(options);
+  });
+
 addLedgerCommands(program);
 addModelCommands(program);
 addBenchCommands(program);
 addDoctorCommands(program);
+addChaosCommands(program);
 addTwinCommands(program);
+addTokenCommands(program);
 
 function edgeCount(text: string): number {
   const edges = Number(text);

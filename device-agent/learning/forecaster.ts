@@ -1,3 +1,4 @@
+import { isDiskFull } from '#runtime/database/database.ts';
 import type { Log } from '#runtime/observe/log.ts';
 import {
   type FeatureVector,
@@ -16,6 +17,16 @@ import { type FeatureReading, recallFeatures, usableVector } from './feature-his
 const WAITING_MAX = 4000;
 const BATCH_MAX = 500;
 
+export interface ForecasterOptions {
+  readonly outbox: Outbox;
+  readonly trainer: Trainer;
+  readonly log: Log;
+  /** Scores that the outbox has just taken. */
+  readonly onScores: (scores: readonly NewSample[]) => void;
+  /** The digest of the model in use; `undefined` while there is none. */
+  readonly onModel?: (digest: string | undefined) => void;
+}
+
 /**
  * Runs the newest model on live data: forecasts each reading from those before it, and puts the
  * error into the outbox as the reading's anomaly score.
@@ -24,30 +35,34 @@ export class Forecaster {
   readonly #outbox: Outbox;
   readonly #trainer: Trainer;
   readonly #log: Log;
-  readonly #onScores: () => void;
+  readonly #onScores: (scores: readonly NewSample[]) => void;
+  readonly #onModel: (digest: string | undefined) => void;
   #task: TaskDefinition | undefined;
   #hasModel = false;
   /** The window behind the oldest waiting reading, then the waiting readings. */
   #readings: FeatureReading[] = [];
   #running: Promise<void> | undefined;
 
-  constructor(options: { outbox: Outbox; trainer: Trainer; log: Log; onScores: () => void }) {
+  constructor(options: ForecasterOptions) {
     this.#outbox = options.outbox;
     this.#trainer = options.trainer;
     this.#log = options.log;
     this.#onScores = options.onScores;
+    this.#onModel = options.onModel ?? (() => undefined);
   }
 
   /** Forecasts are for this task from now on; none before it has a model. */
   setTask(task: TaskDefinition): void {
     this.#task = task;
     this.#hasModel = false;
+    this.#onModel(undefined);
     this.#readings = recallFeatures(this.#outbox, task, { count: task.window });
   }
 
-  /** The trainer has a model in use. */
-  modelReady(): void {
+  /** The trainer has the model of that digest in use. */
+  modelReady(digest: string): void {
     this.#hasModel = true;
+    this.#onModel(digest);
   }
 
   /** Takes what the outbox has just stored. */
@@ -88,9 +103,19 @@ export class Forecaster {
     const forecast = await this.#trainer.predict({ inputs: windows(task, vectors, count), count });
     if (!forecast.ok) throw new Error(forecast.error.message);
     if (this.#task !== task) return true; // these were another task's windows
-    this.#outbox.append(scores(task, readings, forecast.value));
-    this.#onScores();
+    const found = scores(task, readings, forecast.value);
+    this.#store(found);
+    this.#onScores(found);
     return true;
+  }
+
+  #store(samples: readonly NewSample[]): void {
+    try {
+      this.#outbox.append(samples);
+    } catch (error) {
+      if (isDiskFull(error)) this.#outbox.abandon(samples);
+      throw error;
+    }
   }
 }
 

@@ -152,7 +152,7 @@ export class Learner implements Disposable {
     this.#newest.model = round;
     this.#model = { digest, parameters: decoded.value };
     // Before the first round the model knows nothing: its errors would say nothing either.
-    if (round > 0) forecaster.modelReady();
+    if (round > 0) forecaster.modelReady(digest);
     this.#attempt();
   }
 

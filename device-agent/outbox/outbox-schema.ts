@@ -1,6 +1,12 @@
 import type { DatabaseSchema } from '#runtime/database/database.ts';
 
-/** The tables of an outbox; `properties.produced` is kept by a trigger. */
+/**
+ * The tables of an outbox; `properties.produced` is kept by a trigger. `properties.thinned`: how
+ * far the rule `thin` came in its present turn, which leaves `gap` sequences between samples;
+ * `runs`: which process took the samples from a sequence on; `drops`: what was given up, by epoch;
+ * `past_epochs`: how far each was shared with the edge node when that was found to have samples of
+ * another copy of this file.
+ */
 export const outboxSchema: DatabaseSchema = {
   name: 'outbox',
   migrations: [
@@ -29,5 +35,27 @@ export const outboxSchema: DatabaseSchema = {
      CREATE TRIGGER count_produced AFTER INSERT ON samples BEGIN
        UPDATE properties SET produced = produced + 1 WHERE id = NEW.property;
      END;`,
+    `ALTER TABLE properties ADD COLUMN thinned INTEGER NOT NULL DEFAULT 0;
+     ALTER TABLE properties ADD COLUMN gap INTEGER NOT NULL DEFAULT 2;
+     CREATE TABLE runs (
+       first INTEGER PRIMARY KEY,
+       id TEXT NOT NULL
+     );
+     CREATE TABLE drops (
+       epoch TEXT NOT NULL,
+       property INTEGER NOT NULL REFERENCES properties (id),
+       rule TEXT NOT NULL,
+       count INTEGER NOT NULL,
+       PRIMARY KEY (epoch, property, rule)
+     ) WITHOUT ROWID;
+     CREATE TABLE past_epochs (
+       epoch TEXT PRIMARY KEY,
+       produced INTEGER NOT NULL,
+       shared INTEGER NOT NULL
+     ) WITHOUT ROWID;
+     INSERT INTO properties (name) SELECT 'any/any' FROM outbox WHERE dropped > 0
+       ON CONFLICT DO NOTHING;
+     INSERT INTO drops SELECT epoch, properties.id, 'oldest', dropped FROM outbox
+       JOIN properties ON name = 'any/any' WHERE dropped > 0;`,
   ],
 };

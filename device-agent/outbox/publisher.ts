@@ -1,19 +1,21 @@
 import type { Clock } from '#runtime/clock/clock.ts';
 import type { MqttClient, MqttMessage } from '#runtime/mqtt/mqtt-client.ts';
 import type { Log } from '#runtime/observe/log.ts';
+import type { DropCount } from '#shared/twin/sample-stream.ts';
 import type { MessageCodec } from '#shared/wire/message.ts';
 import {
   committedCodec,
   type DataMessage,
+  DROP_COUNTS_MAX,
   SAMPLES_PER_MESSAGE_MAX,
 } from '#shared/wire/telemetry.ts';
 import { topicOf } from '#shared/wire/topics.ts';
+import { HistoryPace } from './history-pace.ts';
 import type { Outbox } from './outbox.ts';
 
-/** How far the publisher runs ahead of the acknowledgements, in samples. */
-const WINDOW_SAMPLES = 8 * SAMPLES_PER_MESSAGE_MAX;
 /** Without an acknowledgement for so long, all that is not acknowledged is sent again. */
 const STALL_MS = 3000;
+const HISTORY_PER_SECOND = 20_000;
 
 export interface PublisherOptions {
   readonly outbox: Outbox;
@@ -21,6 +23,8 @@ export interface PublisherOptions {
   readonly codec: MessageCodec<DataMessage>;
   readonly group: string;
   readonly device: string;
+  /** Of what the outbox held when the connection began, so many samples go a second at most. */
+  readonly historyPerSecond?: number;
   readonly clock: Clock;
   readonly log: Log;
 }
@@ -33,11 +37,15 @@ export class Publisher implements Disposable {
   readonly #options: PublisherOptions;
   readonly #dataTopic: string;
   #sent: number;
+  /** The counts of dropped samples that went out last. */
+  #droppedTold: readonly DropCount[] | undefined;
   #publishing = false;
   /** Something may have come since the last look into the outbox. */
   #wanted = false;
   #disposed = false;
   #progressMs: number;
+  readonly #pace: HistoryPace;
+  #cancelPause: () => void = () => undefined;
   #cancelTimer: () => void = () => undefined;
   #drained: (() => void)[] = [];
 
@@ -46,18 +54,19 @@ export class Publisher implements Disposable {
     this.#dataTopic = topicOf(options.group, options.device, 'data');
     this.#sent = options.outbox.counts().available - 1;
     this.#progressMs = options.clock.monotonicMs();
+    this.#pace = new HistoryPace(options.clock, options.historyPerSecond ?? HISTORY_PER_SECOND);
   }
 
   /** Begins behind what is acknowledged. */
   static async start(options: PublisherOptions): Promise<Publisher> {
     const publisher = new Publisher(options);
     const { mqtt, group, device } = options;
-    mqtt.onConnectionChange(() => publisher.#rewind());
+    mqtt.onConnectionChange(() => publisher.#begin());
     await mqtt.subscribe(topicOf(group, device, 'committed'), (message) =>
       publisher.#onCommitted(message),
     );
     publisher.#watch();
-    publisher.#rewind();
+    publisher.#begin();
     return publisher;
   }
 
@@ -76,6 +85,7 @@ export class Publisher implements Disposable {
 
   [Symbol.dispose](): void {
     this.#disposed = true;
+    this.#cancelPause();
     this.#cancelTimer();
   }
 
@@ -86,14 +96,20 @@ export class Publisher implements Disposable {
       log.warn(decoded.error, 'acknowledgement refused');
       return;
     }
-    const { epoch, sequence } = decoded.value;
-    const { acknowledged, produced } = outbox.counts();
-    if (epoch !== outbox.epoch || sequence > produced) {
-      log.warn({ epoch, sequence, produced }, 'acknowledgement of samples never produced');
+    const { epoch, sequence, runs } = decoded.value;
+    const { acknowledged } = outbox.counts();
+    if (epoch !== outbox.epoch) return; // retained, of an outbox that was here before
+    if (outbox.acknowledge(sequence, runs)) {
+      const facts = { sequence, acknowledged, epoch, newEpoch: outbox.epoch };
+      log.warn(
+        facts,
+        'the edge node has samples this outbox never had: it was brought back from ' +
+          'an older copy, and goes on under a new epoch',
+      );
+      this.#rewind();
       return;
     }
     if (sequence <= acknowledged) return;
-    outbox.acknowledge(sequence);
     this.#sent = Math.max(this.#sent, sequence);
     this.#progressMs = this.#options.clock.monotonicMs();
     this.#settle();
@@ -119,20 +135,51 @@ export class Publisher implements Disposable {
 
   async #publishNext(): Promise<boolean> {
     const { outbox, mqtt, codec } = this.#options;
+    const { epoch } = outbox;
     const { available } = outbox.counts();
     const after = Math.max(this.#sent, available - 1);
-    if (this.#disposed || !mqtt.connected || after - available >= WINDOW_SAMPLES) return false;
-    const samples = outbox.following(after, SAMPLES_PER_MESSAGE_MAX);
+    const ahead = after - available;
+    if (this.#disposed || !mqtt.connected || ahead >= outbox.sendAheadMax) return false;
+    const countMax = this.#pace.allowance(after, SAMPLES_PER_MESSAGE_MAX);
+    if (countMax < 1) {
+      this.#pause();
+      return false;
+    }
+    const { run, samples } = outbox.followingRun(after, countMax);
+    const first = samples[0]?.sequence ?? 0;
     const last = samples.at(-1);
     if (last === undefined) return false;
     if (after === available - 1) this.#progressMs = this.#options.clock.monotonicMs();
     this.#sent = last.sequence;
-    await mqtt.publish(this.#dataTopic, codec.encode({ epoch: outbox.epoch, available, samples }));
+    this.#pace.spend(after, samples.length);
+    outbox.sending(last.sequence);
+    const dropped = outbox.dropped();
+    const message: DataMessage = {
+      ...{ epoch, available, samples },
+      ...(first === after + 1 ? {} : { after }),
+      ...(run === undefined ? {} : { run }),
+      ...(dropped === this.#droppedTold ? {} : { dropped: largest(dropped) }),
+    };
+    this.#droppedTold = dropped;
+    await mqtt.publish(this.#dataTopic, codec.encode(message));
     return true;
+  }
+
+  /** A connection has begun, or ended. */
+  #begin(): void {
+    this.#pace.begin(this.#options.outbox.counts().produced);
+    this.#rewind();
+  }
+
+  #pause(): void {
+    this.#cancelPause();
+    const pauseMs = this.#pace.waitMs(SAMPLES_PER_MESSAGE_MAX);
+    this.#cancelPause = this.#options.clock.after(pauseMs, () => this.notify());
   }
 
   #rewind(): void {
     this.#sent = this.#options.outbox.counts().available - 1;
+    this.#droppedTold = undefined;
     this.#progressMs = this.#options.clock.monotonicMs();
     void this.#pump();
   }
@@ -154,4 +201,8 @@ export class Publisher implements Disposable {
     if (available <= produced) return;
     for (const resolve of this.#drained.splice(0)) resolve();
   }
+}
+
+function largest(counts: readonly DropCount[]): readonly DropCount[] {
+  return counts.toSorted((a, b) => b.count - a.count).slice(0, DROP_COUNTS_MAX);
 }

@@ -13,8 +13,13 @@ export class Handover {
     this.#options = options;
   }
 
+  /** Gives what is lost where the sink does not take it; whether it did. */
+  giveOrLose(readings: readonly Reading[]): boolean {
+    return this.give(readings, this.#options.lost);
+  }
+
   /** Whether the sink took them. */
-  give(readings: readonly Reading[]): boolean {
+  give(readings: readonly Reading[], lost?: SamplerOptions['lost']): boolean {
     const { sink, log } = this.#options;
     const facts = { sensor: this.#sensor, readings: readings.length };
     try {
@@ -22,6 +27,7 @@ export class Handover {
     } catch (err) {
       if (!this.#refusing) log.error({ ...facts, err }, 'readings could not be stored');
       this.#refusing = true;
+      lost?.(readings, err);
       return false;
     }
     if (this.#refusing) log.info(facts, 'readings are stored again');

@@ -13,6 +13,8 @@ export interface SamplerOptions {
    * throws, recorded readings are handed over again later and live ones are counted as refused.
    */
   readonly sink: (readings: readonly Reading[]) => void;
+  /** Is told of live readings that are lost because the sink threw that. */
+  readonly lost?: (readings: readonly Reading[], cause: unknown) => void;
 }
 
 export interface SensorStatistics {

@@ -57,7 +57,7 @@ export class LiveLane implements Lane {
     const timeMs = Math.round(this.#options.clock.nowMs());
     const values = await readWhatThereIs(this.#sensor);
     this.#watch.see(values);
-    if (!this.#handover.give([{ timeMs, values }])) this.#refused += 1;
+    if (!this.#handover.giveOrLose([{ timeMs, values }])) this.#refused += 1;
     if (!this.#disposed) this.#scheduleNext();
   }
 

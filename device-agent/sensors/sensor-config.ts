@@ -8,6 +8,7 @@ import { findIioSensors } from './iio.ts';
 import { findOneWireSensors } from './one-wire.ts';
 import { createReplaySensor } from './replay.ts';
 import type { Sensor } from './sensor.ts';
+import { createSimulatedSensor } from './simulated.ts';
 import { findThermalSensors } from './thermal.ts';
 
 const DAY_MS = 86_400_000;
@@ -83,6 +84,12 @@ const gpioSchema = z.strictObject({
   debounceMs: z.int().nonnegative().max(60_000).default(0),
 });
 
+const simulatedSchema = z.strictObject({
+  kind: z.literal('simulated'),
+  periodMs: livePeriodSchema,
+  property: propertySchema,
+});
+
 /** One `[[sensors]]` table of a device's configuration. */
 export const sensorSchema = z.discriminatedUnion('kind', [
   replaySchema,
@@ -92,6 +99,7 @@ export const sensorSchema = z.discriminatedUnion('kind', [
   iioSchema,
   oneWireSchema,
   gpioSchema,
+  simulatedSchema,
 ]);
 
 export type SensorConfig = z.infer<typeof sensorSchema>;
@@ -133,6 +141,8 @@ async function createKind(config: SensorConfig, context: SensorContext): Promise
       const from = context.producedOf(config.columns[0]!.property);
       return [createReplaySensor({ ...config, startMs, from })];
     }
+    case 'simulated':
+      return [createSimulatedSensor({ ...config, from: context.producedOf(config.property) })];
     case 'host':
       return [createHostSensor(config)];
     case 'hwmon':

@@ -2,15 +2,18 @@ import type { Clock } from '#runtime/clock/clock.ts';
 import type { DataFolder } from '#runtime/database/data-folder.ts';
 import type { Log } from '#runtime/observe/log.ts';
 import type { AgentConfig } from '../agent-config.ts';
+import type { Outputs } from '../control/desired-state.ts';
+import type { Outbox } from '../outbox/outbox.ts';
 import type { PropertyDescriptor } from '../sensors/sensor.ts';
-import { openSessionCounter } from './session-counter.ts';
+import { openSessionStore } from './session-store.ts';
 import { SparkplugEdge } from './sparkplug-edge.ts';
 
 const RECONNECT_PERIOD_MS = 200;
 
 export interface SparkplugParts {
   readonly folder: DataFolder;
-  readonly epoch: string;
+  readonly outbox: Outbox;
+  readonly outputs: Outputs;
   readonly properties: readonly PropertyDescriptor[];
   readonly clock: Clock;
   readonly log: Log;
@@ -26,11 +29,11 @@ export function startSparkplug(
   { folder, ...parts }: SparkplugParts,
 ): SparkplugEdge | undefined {
   if (!sparkplug.enabled) return undefined;
-  const { url = mqtt.url, primaryHost } = sparkplug;
-  const counter = openSessionCounter(folder.file('sparkplug.sqlite'));
+  const { url = mqtt.url, primaryHost, historyPerSecond } = sparkplug;
+  const store = openSessionStore(folder.file('sparkplug.sqlite'));
   const { keepaliveSeconds } = mqtt;
   return new SparkplugEdge({
-    ...{ url, keepaliveSeconds, group, device, primaryHost, counter },
+    ...{ url, keepaliveSeconds, group, device, primaryHost, historyPerSecond, store },
     reconnectPeriodMs: RECONNECT_PERIOD_MS,
     ...parts,
   });

@@ -1,9 +1,8 @@
-import type { ContentfulStatusCode } from 'hono/utils/http-status';
 import type { ThingRejection } from '#shared/twin/document/thing-step.ts';
 
 /** An error as Eclipse Ditto's HTTP API shows it. */
 export interface ApiError {
-  readonly status: ContentfulStatusCode;
+  readonly status: number;
   readonly error: string;
   readonly message: string;
   /** The mend. */
@@ -38,7 +37,7 @@ export const apiErrors = {
     status: 404,
     error: 'things:thing.notfound',
     message: `There is no thing ${thingId} here.`,
-    description: 'GET /api/2/things lists the things this node hosts.',
+    description: 'GET /api/2/things lists the things there are.',
   }),
   partNotFound: (keys: readonly string[]): ApiError => ({
     status: 404,
@@ -124,6 +123,30 @@ export const apiErrors = {
     message: 'The body is too large.',
     description: `Send at most ${sizeBytesMax} bytes.`,
   }),
+  tooManyBodies: (): ApiError => ({
+    status: 503,
+    error: 'api:bodies.toomany',
+    message: 'The node is reading too many bodies at once.',
+    description: 'Send it again later.',
+  }),
+  tokenRequired: (reason: string): ApiError => ({
+    status: 401,
+    error: 'api:token.required',
+    message: `The request is not authenticated: ${reason}.`,
+    description: 'Send Authorization: Bearer TOKEN; diten token new makes a token.',
+  }),
+  notAllowed: (name: string): ApiError => ({
+    status: 403,
+    error: 'api:role.insufficient',
+    message: `The token ${name} may only read.`,
+    description: 'Use one of role write.',
+  }),
+  idNotSettable: (): ApiError => ({
+    status: 400,
+    error: 'things:id.notsettable',
+    message: 'A thing that is posted gets its id from the node.',
+    description: 'Leave thingId out, or PUT the thing at its id.',
+  }),
   mediaTypeUnsupported: (wanted: string): ApiError => ({
     status: 415,
     error: 'api:mediatype.unsupported',
@@ -168,8 +191,11 @@ export const apiErrors = {
   }),
 };
 
-export function toResponse(error: ApiError): Response {
-  return Response.json(error, { status: error.status });
+export function toResponse(
+  error: ApiError,
+  headers: Readonly<Record<string, string>> = {},
+): Response {
+  return Response.json(error, { status: error.status, headers });
 }
 
 /** The answer to an edit that was refused, of what stands at a path of a thing. */

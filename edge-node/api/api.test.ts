@@ -13,6 +13,7 @@ import { fail } from '#shared/basics/result.ts';
 import { anomalyScoreProperty, type Sample } from '#shared/twin/sample.ts';
 import { Cluster } from '../ledger/ledger-cluster.fixture.ts';
 import { TwinStore } from '../twins/twin-store.ts';
+import { openAccess } from './api.fixture.ts';
 import { createApi } from './api.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'diten-api-'));
@@ -41,6 +42,7 @@ before(async () => {
     twinsMax: 4,
     clock,
     events: createEvents(silentLog, clock),
+    access: openAccess(),
     status: () => ({ node: 'edge-1' }),
   });
   server = await serveHttp(app.fetch, { host: '127.0.0.1', port: 0 });

@@ -1,13 +1,16 @@
-import { Hono } from 'hono';
 import type { Clock } from '#runtime/clock/clock.ts';
+import type { FetchHandler } from '#runtime/http/serve-http.ts';
 import type { Events } from '#runtime/observe/events.ts';
 import type { LedgerNode } from '../ledger/ledger-node.ts';
+import type { Presence } from '../sparkplug/node-table.ts';
 import type { CommandSender } from '../twins/control/command-sender.ts';
 import type { TwinStore } from '../twins/twin-store.ts';
-import { ApiFailure, apiErrors, toResponse } from './api-error.ts';
-import { createLedgerRoutes } from './ledger-routes.ts';
-import { addSearchRoutes, SEARCH_PATH } from './search-routes.ts';
-import { addThingRoutes } from './thing-routes.ts';
+import type { Access } from './access/access.ts';
+import { type ApiError, ApiFailure, apiErrors, toResponse } from './api-error.ts';
+import type { Call, Caller } from './call.ts';
+import { readSegments } from './path-segments.ts';
+import { allowedMethods, createRouter, type FoundRoute, type Method } from './route.ts';
+import { routesOf } from './route-table.ts';
 
 const URL_LENGTH_MAX = 8192;
 
@@ -21,63 +24,81 @@ export interface ApiOptions {
   readonly twinsMax: number;
   readonly clock: Clock;
   readonly events: Events;
+  /** Whether a device is seen live over Sparkplug. */
+  readonly seenLive?: (device: string) => Presence | undefined;
+  readonly access: Access;
   /** What `/status` shows. */
   readonly status: () => object;
 }
 
 /** The HTTP API: things in Eclipse Ditto's dialect, the node's state, a way to the ledger. */
-export function createApi(options: ApiOptions): Hono {
-  const { events, status, twins, ledger, clock } = options;
-  const app = new Hono();
-  app.use(async (context, next) => {
-    if (context.req.url.length > URL_LENGTH_MAX) {
-      throw new ApiFailure(apiErrors.urlTooLong(URL_LENGTH_MAX));
+export interface Api {
+  readonly fetch: FetchHandler;
+  /** Answers for another edge node, which knows who asks. */
+  answer(request: Request, caller: Caller): Promise<Response>;
+}
+
+export function createApi(options: ApiOptions, routes = routesOf(options)): Api {
+  const { events, access } = options;
+  const findRoute = createRouter(routes);
+  const streams = { open: 0 };
+
+  async function respond(
+    request: Request,
+    caller: () => Caller,
+    cutOff: () => void,
+  ): Promise<Response> {
+    try {
+      if (request.url.length > URL_LENGTH_MAX) {
+        throw new ApiFailure(apiErrors.urlTooLong(URL_LENGTH_MAX));
+      }
+      const { pathname, searchParams: query } = new URL(request.url);
+      const who = caller();
+      const segments = readSegments(pathname);
+      const found = findRoute(segments);
+      if (found === undefined) throw new ApiFailure(apiErrors.notFound(pathname));
+      const { params } = found;
+      const call = { options, request, caller: who, query, segments, params, streams, cutOff };
+      return await answerFound(call, found);
+    } catch (error) {
+      return toResponse(...refusalOf(error, request));
     }
-    const foreign = foreignSource(context.req.raw);
-    if (foreign !== undefined) throw new ApiFailure(apiErrors.sourceForeign(foreign));
-    await next();
-  });
-  app.get('/status', (context) => context.json(status()));
-  addSearchRoutes(app, twins);
-  addThingRoutes(app, options);
-  if (ledger !== undefined) app.route('/api/ledger', createLedgerRoutes({ ledger, clock }));
+  }
 
-  const allowed: [RegExp, string][] = [
-    [/^\/status$/, 'GET, HEAD'],
-    [new RegExp(`^${SEARCH_PATH}(/count)?$`), 'GET, HEAD'],
-    [/^\/api\/ledger\/signers\/[^/]+$/, 'GET, HEAD'],
-    [/^\/api\/ledger\/transactions$/, 'POST'],
-  ];
-  app.notFound((context) => {
-    const { path, method } = context.req;
-    const methods = allowed.find(([pattern]) => pattern.test(path))?.[1];
-    if (methods === undefined) return toResponse(apiErrors.notFound(path));
-    const refusal = toResponse(apiErrors.methodNotAllowed(method, path));
-    refusal.headers.set('Allow', methods);
-    return refusal;
-  });
-  app.onError((error, context) => {
-    if (error instanceof ApiFailure) return toResponse(error.answer);
-    events.record('error', 'api-failed', { path: context.req.path, reason: error.message });
-    const { code } = error as { code?: unknown };
+  function refusalOf(error: unknown, request: Request): [ApiError, Record<string, string>?] {
+    if (error instanceof ApiFailure) {
+      const { answer } = error;
+      return [answer, answer.status === 401 ? { 'WWW-Authenticate': 'Bearer realm="diten"' } : {}];
+    }
+    const { code, message } = error as { code?: unknown; message?: unknown };
+    events.record('error', 'api-failed', { path: new URL(request.url).pathname, reason: message });
     const isStorage = typeof code === 'string' && code.startsWith('SQLITE_');
-    return toResponse(isStorage ? apiErrors.notKept() : apiErrors.internal());
-  });
-  return app;
+    return [isStorage ? apiErrors.notKept() : apiErrors.internal()];
+  }
+
+  return {
+    fetch: (request, { cutOff }) => respond(request, () => access.identify(request), cutOff),
+    answer: (request, caller) =>
+      respond(
+        request,
+        () => caller,
+        () => undefined,
+      ),
+  };
 }
 
-/**
- * Where a request comes from a web page of another site, through the browser of somebody on this
- * machine: by its `Origin`, or by a name that was made to lead here (DNS rebinding).
- */
-function foreignSource(request: Request): string | undefined {
-  const { hostname, host } = new URL(request.url);
-  if (!isLoopbackName(hostname)) return hostname;
-  const origin = request.headers.get('Origin');
-  if (origin === null || (URL.canParse(origin) && new URL(origin).host === host)) return undefined;
-  return origin;
-}
-
-function isLoopbackName(hostname: string): boolean {
-  return ['localhost', '[::1]'].includes(hostname) || /^127(?:\.\d+){3}$/.test(hostname);
+async function answerFound(call: Call, { route }: FoundRoute): Promise<Response> {
+  const { request, caller } = call;
+  const { method } = request;
+  const Allow = allowedMethods(route);
+  if (method === 'OPTIONS') return new Response(null, { status: 204, headers: { Allow } });
+  const operation = route.operations[(method === 'HEAD' ? 'GET' : method) as Method];
+  if (operation === undefined) {
+    return toResponse(apiErrors.methodNotAllowed(method, new URL(request.url).pathname), { Allow });
+  }
+  if (operation.role === 'write' && caller.role !== 'write') {
+    throw new ApiFailure(apiErrors.notAllowed(caller.name));
+  }
+  const response = await operation.answer(call);
+  return method === 'HEAD' ? new Response(null, response) : response;
 }

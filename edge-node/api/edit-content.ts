@@ -1,18 +1,20 @@
+import { randomUUID } from 'node:crypto';
 import { isJsonObject, type JsonObject, type JsonValue } from '#shared/twin/document/json.ts';
-import { valueAt } from '#shared/twin/document/json-pointer.ts';
+import { formatPointer, valueAt } from '#shared/twin/document/json-pointer.ts';
 import { thingContent } from '#shared/twin/document/thing.ts';
 import type { Edit, EditPrecondition } from '#shared/twin/document/thing-step.ts';
 import { ApiFailure, apiErrors, rejectionToError } from './api-error.ts';
-import type { Call } from './call.ts';
-import { editorOf, isNamed, readCondition, readJsonBody, readTags } from './request-facts.ts';
+import { type Call, keysWithin, namedThing } from './call.ts';
+import { isNamed, readCondition, readJsonBody, readTags } from './request-facts.ts';
 
 /** What this API, or Ditto's, shows beside a thing's content: not for clients to say. */
 const SHOWN_ONLY = new Set(['policyId', 'online', 'ageMs', 'anomalyScore']);
 
 /** PUT and PATCH of a thing or of what stands at a path of it. */
-export async function editContent(call: Call<'content'>): Promise<Response> {
-  const { request, resource } = call;
-  const { keys, pointer: path } = resource;
+export async function editContent(call: Call): Promise<Response> {
+  const { request } = call;
+  const keys = keysWithin(call);
+  const path = formatPointer(keys);
   const isMerge = request.method === 'PATCH';
   const types = isMerge ? ['application/merge-patch+json'] : ['application/json'];
   const body = await readJsonBody(request, types);
@@ -20,15 +22,31 @@ export async function editContent(call: Call<'content'>): Promise<Response> {
   return change(call, isMerge ? { op: 'merge', path, patch: value } : { op: 'put', path, value });
 }
 
+/** POST: a thing under an id that no other has. */
+export async function createThing(call: Call): Promise<Response> {
+  const body =
+    call.request.body === null ? {} : await readJsonBody(call.request, ['application/json']);
+  if (isJsonObject(body) && body.thingId !== undefined) {
+    throw new ApiFailure(apiErrors.idNotSettable());
+  }
+  const { group } = call.options;
+  const thingId = `${group}:${randomUUID()}`;
+  const params = { ...call.params, thingId };
+  const segments = [...call.segments, thingId];
+  return change({ ...call, params, segments }, { op: 'put', path: '', value: withoutShown(body) });
+}
+
 /** DELETE of a thing or of what stands at a path of it. */
-export function deleteContent(call: Call<'content'>): Response {
-  return change(call, { op: 'delete', path: call.resource.pointer });
+export function deleteContent(call: Call): Response {
+  return change(call, { op: 'delete', path: formatPointer(keysWithin(call)) });
 }
 
 /** From here on in one turn: nothing comes between the preconditions and the change. */
-function change({ options, resource, request, query }: Call<'content'>, edit: Edit): Response {
+function change(call: Call, edit: Edit): Response {
+  const { options, request, query, caller } = call;
   const { twins, clock, group, twinsMax } = options;
-  const { device, thingId, keys } = resource;
+  const { device, thingId } = namedThing(call);
+  const keys = keysWithin(call);
   if (device === undefined) {
     const creates = edit.op === 'put' && keys.length === 0;
     throw new ApiFailure(
@@ -42,14 +60,14 @@ function change({ options, resource, request, query }: Call<'content'>, edit: Ed
   if (twins.current(device) === undefined && twins.size >= twinsMax) {
     throw new ApiFailure(apiErrors.tooManyThings(twinsMax));
   }
-  const input = { kind: 'edited', nowMs: clock.nowMs(), by: editorOf(request), edit } as const;
+  const input = { kind: 'edited', nowMs: clock.nowMs(), by: caller.name, edit } as const;
   const changed = twins.change(device, { ...input, precondition });
   if (!changed.ok) throw new ApiFailure(rejectionToError(changed.error, { thingId, keys }));
   const headers = new Headers({ ETag: `"rev:${changed.value.revision}"` });
   if (edit.op === 'delete' || before !== undefined) {
     return new Response(null, { status: 204, headers });
   }
-  headers.set('Location', new URL(request.url).pathname);
+  headers.set('Location', `/${call.segments.map(encodeSegment).join('/')}`);
   const created = valueAt(thingContent(changed.value), keys) ?? null;
   return Response.json(created, { status: 201, headers });
 }
@@ -74,6 +92,11 @@ function readPrecondition(
     ...(Array.isArray(match) && revision !== undefined ? { revision } : {}),
     ...(condition === undefined ? {} : { condition }),
   };
+}
+
+/** A segment of a path as RFC 3986 has it; colons, which ids have, may stay. */
+function encodeSegment(segment: string): string {
+  return encodeURIComponent(segment).replaceAll('%3A', ':');
 }
 
 function withoutShown(value: JsonValue): JsonValue {

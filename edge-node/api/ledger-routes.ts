@@ -1,12 +1,15 @@
-import { Hono } from 'hono';
-import { bodyLimit } from 'hono/body-limit';
+import { z } from 'zod';
 import type { Clock } from '#runtime/clock/clock.ts';
 import type { Failure } from '#shared/basics/result.ts';
 import { digestSchema } from '#shared/identity/digest.ts';
 import { TRANSACTION_SIZE_BYTES_MAX } from '#shared/ledger/log-entry.ts';
 import { decodeTransaction } from '#shared/ledger/transaction.ts';
 import type { LedgerNode } from '../ledger/ledger-node.ts';
-import { type ApiError, apiErrors, toResponse } from './api-error.ts';
+import { type ApiError, ApiFailure, apiErrors } from './api-error.ts';
+import type { Call } from './call.ts';
+import { readBytes } from './request-facts.ts';
+import type { Route } from './route.ts';
+import { anySchema } from './schemas.ts';
 
 export interface LedgerRoutesOptions {
   readonly ledger: LedgerNode;
@@ -18,6 +21,10 @@ export interface LedgerRoutesOptions {
 const MEDIA_TYPE = 'application/cbor';
 const WAIT_MS = 10_000;
 
+const signerSchema = z.object({ chainId: z.string(), height: z.int(), nextSequence: z.int() });
+const outcomeSchema = z.looseObject({ digest: z.string(), outcome: z.string() });
+const outcome = { 'application/json': outcomeSchema };
+
 /**
  * The way of signed transactions to the ledger: operators have no node of their own. What speaks
  * for a transaction is its signature; who brings it matters to nobody. A web page cannot bring one
@@ -28,33 +35,61 @@ const WAIT_MS = 10_000;
  * 202 `{digest, outcome: "pending"}` where that takes long; else what is wrong under `ledger:CODE`.
  * The same again gives the same.
  */
-export function createLedgerRoutes({ ledger, clock, waitMs = WAIT_MS }: LedgerRoutesOptions): Hono {
-  const app = new Hono();
-  app.get('/signers/:keyId', (context) => {
-    const keyId = digestSchema.safeParse(context.req.param('keyId'));
-    if (!keyId.success) return toResponse(apiErrors.notFound(context.req.path));
-    const { chainId, head } = ledger.store.chain;
-    const nextSequence = ledger.mempool.nextSequence(keyId.data);
-    return context.json({ chainId, height: head.height, nextSequence });
-  });
+export function createLedgerRoutes(options: LedgerRoutesOptions): Route[] {
+  return [
+    {
+      path: '/api/ledger/signers/{keyId}',
+      operations: {
+        GET: {
+          ...{ id: 'getSigner', summary: 'What is needed to sign a transaction.', role: 'read' },
+          answers: {
+            200: { description: 'It.', content: { 'application/json': signerSchema } },
+          },
+          answer: (call) => showSigner(call, options.ledger),
+        },
+      },
+    },
+    {
+      path: '/api/ledger/transactions',
+      operations: {
+        POST: {
+          ...{ id: 'postTransaction', summary: 'Brings a signed transaction.', role: 'write' },
+          body: { content: { [MEDIA_TYPE]: anySchema } },
+          answers: {
+            200: { description: 'It is in a block.', content: outcome },
+            202: { description: 'It waits for a block.', content: outcome },
+          },
+          answer: (call) => takeTransaction(call, options),
+        },
+      },
+    },
+  ];
+}
 
-  const limit = bodyLimit({
-    maxSize: TRANSACTION_SIZE_BYTES_MAX,
-    onError: () => toResponse(apiErrors.bodyTooLarge(TRANSACTION_SIZE_BYTES_MAX)),
-  });
-  app.post('/transactions', limit, async (context) => {
-    if (context.req.header('content-type') !== MEDIA_TYPE) {
-      return toResponse(apiErrors.mediaTypeUnsupported(MEDIA_TYPE));
-    }
-    const decoded = decodeTransaction(new Uint8Array(await context.req.arrayBuffer()));
-    if (!decoded.ok) return toResponse(refusal(decoded.error));
-    const submitted = ledger.submitEncoded(decoded.value);
-    const settled = await Promise.race([submitted, pause(clock, waitMs)]);
-    const { digest } = decoded.value;
-    if (settled === undefined) return context.json({ digest, outcome: 'pending' }, 202);
-    return settled.ok ? context.json({ ...settled.value }) : toResponse(refusal(settled.error));
-  });
-  return app;
+function showSigner({ params, request }: Call, ledger: LedgerNode): Response {
+  const keyId = digestSchema.safeParse(params.keyId);
+  if (!keyId.success) throw new ApiFailure(apiErrors.notFound(new URL(request.url).pathname));
+  const { chainId, head } = ledger.store.chain;
+  const nextSequence = ledger.mempool.nextSequence(keyId.data);
+  return Response.json({ chainId, height: head.height, nextSequence });
+}
+
+async function takeTransaction(
+  { request }: Call,
+  { ledger, clock, waitMs = WAIT_MS }: LedgerRoutesOptions,
+): Promise<Response> {
+  if (request.headers.get('content-type') !== MEDIA_TYPE) {
+    throw new ApiFailure(apiErrors.mediaTypeUnsupported(MEDIA_TYPE));
+  }
+  const bytes = await readBytes(request, TRANSACTION_SIZE_BYTES_MAX);
+  const decoded = decodeTransaction(Uint8Array.from(bytes));
+  if (!decoded.ok) throw new ApiFailure(refusal(decoded.error));
+  const submitted = ledger.submitEncoded(decoded.value);
+  const settled = await Promise.race([submitted, pause(clock, waitMs)]);
+  const { digest } = decoded.value;
+  if (settled === undefined) return Response.json({ digest, outcome: 'pending' }, { status: 202 });
+  if (!settled.ok) throw new ApiFailure(refusal(settled.error));
+  return Response.json({ ...settled.value });
 }
 
 function refusal({ code, message }: Failure): ApiError {

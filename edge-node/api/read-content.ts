@@ -4,8 +4,9 @@ import { valueAt } from '#shared/twin/document/json-pointer.ts';
 import { thingContent } from '#shared/twin/document/thing.ts';
 import { compileRql } from '#shared/twin/query/compile-rql.ts';
 import { selectFields } from '#shared/twin/query/field-selector.ts';
+import { deviceOf } from '../twins/thing-facts.ts';
 import { ApiFailure, apiErrors } from './api-error.ts';
-import type { Call } from './call.ts';
+import { type Call, existing, keysWithin, namedThing } from './call.ts';
 import {
   isNamed,
   readCondition,
@@ -25,9 +26,9 @@ interface Version {
 }
 
 /** GET of a thing or of what stands at a path of it, now or in the past. */
-export function readContent(call: Call<'content'>): Response {
-  const { resource, request, query } = call;
-  const { keys } = resource;
+export function readContent(call: Call): Response {
+  const { request, query } = call;
+  const keys = keysWithin(call);
   const fields = readFields(query);
   const version = pastVersion(call) ?? presentVersion(call);
   const tag = `"rev:${version.revision}"`;
@@ -49,24 +50,25 @@ export function readContent(call: Call<'content'>): Response {
   return Response.json(shown, { headers: { ETag: tag } });
 }
 
-function presentVersion({ options, resource }: Call<'content'>): Version {
-  const { twins, clock } = options;
-  const thing = resource.device === undefined ? undefined : twins.get(resource.device);
-  if (thing === undefined) throw new ApiFailure(apiErrors.thingNotFound(resource.thingId));
-  const whole = resource.keys.length === 0;
+function presentVersion(call: Call): Version {
+  const { clock } = call.options;
+  const { thing } = existing(call);
+  const whole = keysWithin(call).length === 0;
+  const live = call.options.seenLive?.(deviceOf(thing));
   return {
     revision: thing.revision,
     content: thingContent(thing),
-    document: whole ? shownThing(thing, clock.nowMs()) : cachedDocument(thing),
+    document: whole ? shownThing(thing, clock.nowMs(), live) : cachedDocument(thing),
   };
 }
 
 /** The version that the query names, also of a thing that is deleted by now. */
-function pastVersion({ options, resource, query }: Call<'content'>): Version | undefined {
+function pastVersion(call: Call): Version | undefined {
+  const { options, query } = call;
   const atRevision = readCount(query, 'at-historical-revision');
   const atMs = readTime(query, 'at-historical-timestamp');
   if (atRevision === undefined && atMs === undefined) return undefined;
-  const { thingId, device = '' } = resource;
+  const { thingId, device = '' } = namedThing(call);
   const { history } = options.twins;
   const revision = atRevision ?? history.revisionAt(device, atMs!);
   const past = revision === undefined ? undefined : history.at(device, revision);

@@ -3,11 +3,12 @@ import { type JsonValue, parseJson } from '#shared/twin/document/json.ts';
 import { type FieldSelection, parseFields } from '#shared/twin/query/field-selector.ts';
 import { parseRql } from '#shared/twin/query/parse-rql.ts';
 import type { RqlCondition } from '#shared/twin/query/rql.ts';
-import { nameSchema } from '#shared/wire/names.ts';
 import { ApiFailure, apiErrors, rejectionToError } from './api-error.ts';
 
 /** Bytes of a request's body. */
 const BODY_SIZE_BYTES_MAX = 256 * 1024;
+/** Bytes of all bodies together that are being read: of slow senders, one another's share. */
+const UNDER_WAY_BYTES_MAX = 32 * 1024 * 1024;
 const REVISION = /^"rev:(\d{1,15})"$/;
 const DURATION = /^(\d{1,9}(?:\.\d{1,3})?)(ms|s|m|h|d)?$/;
 const UNITS_MS = { ms: 1, s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 };
@@ -29,13 +30,6 @@ export function readTags(request: Request, name: 'If-Match' | 'If-None-Match'): 
 /** Whether tags given name the revision; `undefined` stands for a thing that is not there. */
 export function isNamed(tags: Exclude<Tags, undefined>, revision: number | undefined): boolean {
   return revision !== undefined && (tags === '*' || tags.includes(revision));
-}
-
-/** Who says that they edit; on a loopback interface nobody checks it. */
-export function editorOf(request: Request): string {
-  const name = request.headers.get('X-Diten-By') ?? 'http';
-  if (nameSchema.safeParse(name).success && name !== 'device') return name;
-  throw new ApiFailure(apiErrors.headerInvalid('X-Diten-By'));
 }
 
 export function readCondition(query: URLSearchParams, name: string): RqlCondition | undefined {
@@ -92,26 +86,79 @@ export function required<T>(result: Result<T, { message: string }>, name: string
 }
 
 /** The JSON of a request's body, of which no more is read than may be sent. */
-export async function readJsonBody(request: Request, mediaTypes: readonly string[]) {
-  const [type = ''] = (request.headers.get('Content-Type') ?? '').split(';');
-  if (!mediaTypes.includes(type.trim().toLowerCase())) {
+export async function readJsonBody(
+  request: Request,
+  mediaTypes: readonly string[],
+): Promise<JsonValue> {
+  if (!mediaTypes.includes(mediaTypeOf(request))) {
     throw new ApiFailure(apiErrors.mediaTypeUnsupported(mediaTypes[0]!));
   }
-  const parsed = parseJson(await readText(request));
-  if (parsed.ok) return parsed.value satisfies JsonValue;
+  return parseBody(await readText(request));
+}
+
+/** A message's payload: JSON, or text as such; `null` where there is none. */
+export async function readMessageBody(request: Request): Promise<JsonValue> {
+  const type = mediaTypeOf(request);
+  if (type !== '' && type !== 'application/json' && type !== 'text/plain') {
+    throw new ApiFailure(apiErrors.mediaTypeUnsupported('application/json or text/plain'));
+  }
+  const text = await readText(request);
+  if (text === '') return null;
+  if (type === '') throw new ApiFailure(apiErrors.mediaTypeUnsupported('application/json'));
+  return type === 'text/plain' ? text : parseBody(text);
+}
+
+/** The parameters of a query that was sent as a form. */
+export async function readFormBody(request: Request): Promise<URLSearchParams> {
+  const form = 'application/x-www-form-urlencoded';
+  if (mediaTypeOf(request) !== form) throw new ApiFailure(apiErrors.mediaTypeUnsupported(form));
+  return new URLSearchParams(await readText(request));
+}
+
+function mediaTypeOf({ headers }: Request): string {
+  const [type = ''] = (headers.get('Content-Type') ?? '').split(';');
+  return type.trim().toLowerCase();
+}
+
+function parseBody(text: string): JsonValue {
+  const parsed = parseJson(text);
+  if (parsed.ok) return parsed.value;
   throw new ApiFailure(rejectionToError(parsed.error));
 }
 
-/** A request's body as text. */
 async function readText(request: Request): Promise<string> {
-  const tooLarge = () => new ApiFailure(apiErrors.bodyTooLarge(BODY_SIZE_BYTES_MAX));
-  if (Number(request.headers.get('Content-Length') ?? 0) > BODY_SIZE_BYTES_MAX) throw tooLarge();
+  try {
+    return new TextDecoder('utf-8', { fatal: true }).decode(
+      await readBytes(request, BODY_SIZE_BYTES_MAX),
+    );
+  } catch (error) {
+    if (error instanceof ApiFailure) throw error;
+    throw new ApiFailure(apiErrors.bodyInvalid('it is not UTF-8'));
+  }
+}
+
+/** Bytes of bodies that are being read now, of all requests. */
+let underWayBytes = 0;
+
+/** A request's body; one that is longer is refused before it is all here. */
+export async function readBytes(request: Request, sizeBytesMax: number): Promise<Uint8Array> {
+  const tooLarge = () => new ApiFailure(apiErrors.bodyTooLarge(sizeBytesMax));
+  if (Number(request.headers.get('Content-Length') ?? 0) > sizeBytesMax) throw tooLarge();
   const chunks: Uint8Array[] = [];
   let sizeBytes = 0;
-  for await (const chunk of request.body ?? []) {
-    sizeBytes += chunk.length;
-    if (sizeBytes > BODY_SIZE_BYTES_MAX) throw tooLarge();
-    chunks.push(chunk);
+  try {
+    for await (const chunk of request.body ?? []) {
+      sizeBytes += chunk.length;
+      underWayBytes += chunk.length;
+      if (sizeBytes > sizeBytesMax) throw tooLarge();
+      if (underWayBytes > UNDER_WAY_BYTES_MAX) throw new ApiFailure(apiErrors.tooManyBodies());
+      chunks.push(chunk);
+    }
+    return Buffer.concat(chunks);
+  } catch (error) {
+    if (error instanceof ApiFailure) throw error;
+    throw new ApiFailure(apiErrors.bodyInvalid('it broke off'));
+  } finally {
+    underWayBytes -= sizeBytes;
   }
-  return Buffer.concat(chunks).toString('utf8');
 }

@@ -1,7 +1,7 @@
 import { COMMAND_TIMEOUT_MS_MAX } from '#shared/wire/control.ts';
 import { ApiFailure, apiErrors } from './api-error.ts';
-import { type Call, existing } from './call.ts';
-import { readDuration, readJsonBody } from './request-facts.ts';
+import { type Call, existing, namedThing } from './call.ts';
+import { readDuration, readMessageBody } from './request-facts.ts';
 
 /** As Ditto's. */
 const TIMEOUT_DEFAULT_MS = 10_000;
@@ -11,19 +11,18 @@ const UNWATCHED_MS = 60_000;
 const BODILESS = [204, 205, 304];
 
 /**
- * POST to a thing's inbox: a command for its device. Answers with the device's reply, 408 where
- * none came within `timeout`, or, with `timeout=0`, 202 at once.
+ * POST to the inbox of a thing, or of a feature: a command for its device. Answers with the
+ * device's reply, 408 where none came within `timeout`, or, with `timeout=0`, 202 at once.
  */
-export async function sendMessage(call: Call<'message'>): Promise<Response> {
-  const { options, resource, request, query } = call;
-  const { thingId, subject } = resource;
+export async function sendMessage(call: Call, subject: string): Promise<Response> {
+  const { options, request, query } = call;
+  const { thingId } = namedThing(call);
   const timeoutMs = readDuration(query, 'timeout', 1000) ?? TIMEOUT_DEFAULT_MS;
   if (timeoutMs > Math.min(WAIT_MS_MAX, COMMAND_TIMEOUT_MS_MAX)) {
     throw new ApiFailure(apiErrors.queryInvalid('timeout', 'it is at most 60s'));
   }
-  const hasBody = request.headers.get('Content-Type') !== null;
-  const payload = hasBody ? await readJsonBody(request, ['application/json']) : null;
-  const { device } = existing(options, resource);
+  const payload = await readMessageBody(request);
+  const { device } = existing(call);
   const command = { subject, payload, timeoutMs: timeoutMs === 0 ? UNWATCHED_MS : timeoutMs };
   const sent = options.commands.send(device, command);
   if (!sent.ok) {

@@ -1,6 +1,7 @@
 import type { Clock } from '#runtime/clock/clock.ts';
 import type { Events } from '#runtime/observe/events.ts';
 import type { PeerNetwork } from '#runtime/peers/peer-network.ts';
+import type { DropRule } from '#shared/twin/sample-stream.ts';
 import type { EdgeConfig } from '../edge-config.ts';
 import type { Learning } from '../federation/start-learning.ts';
 import type { RoundSummary } from '../federation/version-log.ts';
@@ -40,6 +41,8 @@ export interface DeviceStatus {
   readonly online: boolean;
   /** Samples committed, over all epochs of the device's outbox. */
   readonly samples: number;
+  /** Samples it gave up, by rule: its outbox was full, or its disk. Nothing where none. */
+  readonly dropped: Partial<Record<DropRule, number>>;
   readonly ageMs: number | null;
   readonly anomalyScore: number | null;
 }
@@ -69,6 +72,7 @@ export interface StatusSources {
 export function nodeStatus(sources: StatusSources): NodeStatus {
   const { config, startedMs, clock, twins, ledger, network, events } = sources;
   const nowMs = clock.nowMs();
+  const droppedOf = twins.samples.dropped();
   return {
     node: config.id,
     group: config.group,
@@ -76,7 +80,9 @@ export function nodeStatus(sources: StatusSources): NodeStatus {
     devices: twins.all().map((thing) => {
       const device = deviceOf(thing);
       const { online } = thing.presence;
-      return { id: device, online, samples: twins.samplesOf(device), ...thingAge(thing, nowMs) };
+      const samples = twins.samplesOf(device);
+      const dropped = droppedOf.get(device) ?? {};
+      return { id: device, online, samples, dropped, ...thingAge(thing, nowMs) };
     }),
     learning: learningStatus(sources.learning),
     ledger: ledgerStatus(ledger),

@@ -146,6 +146,19 @@ describe('HTTP API, streams', { timeout: 30_000 }, () => {
     assert.deepEqual((await later.next())?.data, { thingId: 'lab:seven' });
   });
 
+  it('sends events of which the filter holds, of the namespaces that are asked for', async () => {
+    const above = encodeURIComponent('gt(features/env/properties/t,5)');
+    report('ten', 1);
+    using one = await watch(`/api/2/things/lab:ten?filter=${above}&fields=features`);
+    using all = await watch(`/api/2/things?namespaces=x,lab&filter=${above}&fields=thingId`);
+    using none = await watch(`/api/2/things?namespaces=x`);
+    for (const value of [4, 6, 5, 7]) report('ten', value);
+    assert.deepEqual([(await one.next())?.data, (await one.next())?.data], [env(6), env(7)]);
+    assert.deepEqual((await all.next())?.data, { thingId: 'lab:ten' });
+    const silent = await Promise.race([none.next(), all.next()]);
+    assert.deepEqual(silent?.data, { thingId: 'lab:ten' });
+  });
+
   it('cuts a reader off who takes nothing, and keeps nothing for it meanwhile', async () => {
     const { port } = new URL(server.url);
     const socket = connect({ host: '127.0.0.1', port: Number(port) });

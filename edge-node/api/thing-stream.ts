@@ -2,7 +2,9 @@ import type { Clock } from '#runtime/clock/clock.ts';
 import { isoTime } from '#shared/twin/document/iso-time.ts';
 import { isJsonObject, type JsonObject, type JsonValue } from '#shared/twin/document/json.ts';
 import { parsePointer, valueAt, withValueAt } from '#shared/twin/document/json-pointer.ts';
+import { compileRql, type RqlTest } from '#shared/twin/query/compile-rql.ts';
 import { type FieldSelection, selectFields } from '#shared/twin/query/field-selector.ts';
+import type { RqlCondition } from '#shared/twin/query/rql.ts';
 import type { StoredRevision } from '../twins/thing-history.ts';
 import type { TwinStore } from '../twins/twin-store.ts';
 import { cachedDocument } from './thing.ts';
@@ -20,6 +22,8 @@ export interface StreamQuery {
   /** Path within the thing; nothing is said of what is outside of it. */
   readonly keys: readonly string[];
   readonly fields: FieldSelection;
+  /** What must hold of an event, as it is before `keys` and `fields` are taken of it. */
+  readonly filter?: RqlCondition | undefined;
   /** The event after which it goes on; where left out, it begins with what comes now. */
   readonly after?: number | undefined;
   /** The revision of the one thing it ends with. */
@@ -56,11 +60,13 @@ export class ThingStream {
   #beat = false;
   #ended = false;
   #whole: readonly string[];
+  readonly #test: RqlTest;
 
   constructor({ twins, clock, onEnd, cutOff }: StreamOptions, query: StreamQuery) {
     this.#twins = twins;
     this.#clock = clock;
     this.#query = query;
+    this.#test = query.filter === undefined ? () => true : compileRql(query.filter);
     this.#onEnd = onEnd;
     this.#cutOff = cutOff;
     this.#position = query.after ?? this.#newest();
@@ -208,6 +214,7 @@ export class ThingStream {
 
   #format(id: number, document: JsonObject, isDeletion = false): string {
     const { keys, fields } = this.#query;
+    if (!this.#test(document)) return '';
     const part = isDeletion && keys.length > 0 ? null : valueAt(document, keys);
     if (part === undefined) return '';
     const shown = fields !== 'all' && isJsonObject(part) ? selectFields(part, fields) : part;

@@ -8,6 +8,7 @@ import {
   thingDocument,
 } from '#shared/twin/document/thing.ts';
 import { anomalyScoreProperty } from '#shared/twin/sample.ts';
+import type { Presence } from '../sparkplug/node-table.ts';
 import { newestSampleMs, reportedOf } from '../twins/thing-facts.ts';
 
 const documents = new WeakMap<Thing, JsonObject>();
@@ -41,14 +42,28 @@ export function thingAge(thing: Thing, nowMs: number): ThingAge {
 /**
  * The thing as the HTTP API shows it: Ditto's, with what is known of each property under
  * `_metadata` (of one that is reported when it was measured, how long ago, in what unit and how
- * good; of one that is desired its version, by whom, and the device's answer), age and anomaly
- * score.
+ * good; of one that is desired its version, by whom, and the device's answer; whether the device is
+ * seen live), age and anomaly score.
  */
-export function shownThing(thing: Thing, nowMs: number): JsonObject {
+export function shownThing(thing: Thing, nowMs: number, live?: Presence): JsonObject {
   return {
     ...cachedDocument(thing),
-    _metadata: { features: featuresMetadata(thing, nowMs) },
+    _metadata: {
+      features: featuresMetadata(thing, nowMs),
+      ...(live === undefined ? {} : { sparkplug: presenceMetadata(live) }),
+    },
     ...thingAge(thing, nowMs),
+  };
+}
+
+function presenceMetadata({ state, sinceMs, dead }: Presence): JsonObject {
+  const features = dead.map(({ feature, sinceMs: each }) => [
+    feature,
+    { state: 'dead', since: isoTime(each) },
+  ]);
+  return {
+    ...{ state, since: isoTime(sinceMs) },
+    ...(features.length === 0 ? {} : { features: Object.fromEntries(features) }),
   };
 }
 

@@ -26,7 +26,7 @@ const device = { clientId: 'mote-1', username: EPOCH };
 const topic = (channel: string) => `diten/v1/trial/mote-1/${channel}`;
 const text = ({ payload }: { payload: Uint8Array }) => new TextDecoder().decode(payload);
 
-describe('broker', { timeout: 20_000 }, () => {
+describe('broker', { timeout: 40_000 }, () => {
   let events: Events;
   let broker: Broker;
   let host: MqttClient;
@@ -263,7 +263,7 @@ async function meet(ending: Socket, first: () => void): Promise<void> {
   ending.end();
 }
 
-describe('broker: coming and going', { timeout: 20_000 }, () => {
+describe('broker: coming and going', { timeout: 40_000 }, () => {
   it('is found again on its port, its subscriptions renewed', async () => {
     const first = await testBroker();
     const { port } = first;

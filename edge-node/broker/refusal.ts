@@ -13,6 +13,7 @@ export type RefusalCode =
   | 'device-barred'
   | 'host-foreign'
   | 'observers-off'
+  | 'operators-off'
   | 'epoch-invalid'
   | 'session-not-clean'
   | 'keepalive-invalid'

@@ -7,7 +7,7 @@ const barred = new Set(['mote-9']);
 const options = {
   group: 'lab',
   isBarred: (device: string) => barred.has(device),
-  sparkplug: { host: { id: 'edge-1', token: 'secret' }, observers: true },
+  sparkplug: { host: { id: 'edge-1', token: 'secret' }, observers: true, operators: true },
 };
 const rules = groupAccessRules(options);
 const verdict = (result: { ok: boolean; error?: { code: string } }) =>
@@ -20,6 +20,7 @@ const said = (topic: string, rest: Partial<PublishRequest> = {}): PublishRequest
 const session = { clean: true, keepaliveSeconds: 10, will: undefined };
 const mote: ConnectRequest = { ...session, clientId: 'mote-1.sparkplug', username: '0'.repeat(16) };
 const host: ConnectRequest = { ...session, clientId: 'edge-1.host', username: 'secret' };
+const operator: ConnectRequest = { ...session, clientId: 'scada.operator', username: undefined };
 const observer: ConnectRequest = { ...session, clientId: 'doctor-1.observer', username: undefined };
 
 describe('access rules: roles of Sparkplug', () => {
@@ -39,6 +40,13 @@ describe('access rules: roles of Sparkplug', () => {
     ['one that says none', { ...host, username: undefined }, 'host-foreign'],
     ['a host of another name', { ...host, clientId: 'edge-2.host' }, 'client-id-invalid'],
     ['an observer', observer, 'ok'],
+    ['an operator', operator, 'ok'],
+    [
+      'a host of its own',
+      { ...operator, will: said('spBv1.0/STATE/scada', { qos: 1, retain: true }) },
+      'ok',
+    ],
+    ['no host of its own', { ...operator, will: said('spBv1.0/STATE/x') }, 'publish-forbidden'],
     ['an observer with a will', { ...observer, will: said('x') }, 'publish-forbidden'],
   ];
   for (const [what, request, expected] of connects) {
@@ -46,8 +54,9 @@ describe('access rules: roles of Sparkplug', () => {
   }
 
   it('lets nobody listen, nor be the host, where these are off', () => {
-    const off = groupAccessRules({ ...options, sparkplug: { observers: false } });
+    const off = groupAccessRules({ ...options, sparkplug: { observers: false, operators: false } });
     assert.equal(verdict(off.connect(observer)), 'observers-off');
+    assert.equal(verdict(off.connect(operator)), 'operators-off');
     assert.equal(verdict(off.connect(host)), 'client-id-invalid');
   });
 
@@ -69,6 +78,13 @@ describe('access rules: roles of Sparkplug', () => {
     ['edge-1.host', said('spBv1.0/else/NCMD/mote-1'), 'publish-forbidden'],
     ['edge-1.host', said('spBv1.0/lab/NDEATH/mote-1'), 'publish-forbidden'],
     ['doctor-1.observer', said('spBv1.0/lab/NCMD/mote-1'), 'publish-forbidden'],
+    ['scada.operator', said('spBv1.0/lab/DCMD/mote-1/led'), 'ok'],
+    ['scada.operator', said('spBv1.0/lab/NCMD/mote-1', { retain: true }), 'retain-forbidden'],
+    ['scada.operator', said('spBv1.0/else/DCMD/mote-1/led'), 'publish-forbidden'],
+    ['scada.operator', said('spBv1.0/lab/DDATA/mote-1/led'), 'publish-forbidden'],
+    ['scada.operator', said('spBv1.0/STATE/scada', { qos: 1, retain: true }), 'ok'],
+    ['edge-1.operator', said('spBv1.0/STATE/edge-1'), 'publish-forbidden'],
+    ['scada.operator', said('diten/v1/lab/mote-1/desired'), 'publish-forbidden'],
   ];
   for (const [client, request, expected] of publishes) {
     const { topic, qos, retain } = request;
@@ -90,6 +106,8 @@ describe('access rules: roles of Sparkplug', () => {
     ['doctor-1.observer', 'spBv1.0/#', 'ok'],
     ['doctor-1.observer', 'spBv1.0/a#', 'subscription-forbidden'],
     ['doctor-1.observer', 'diten/v1/#', 'subscription-forbidden'],
+    ['scada.operator', 'spBv1.0/#', 'ok'],
+    ['scada.operator', 'diten/v1/#', 'subscription-forbidden'],
     ['mote-1', 'spBv1.0/#', 'subscription-forbidden'],
   ];
   for (const [client, filter, expected] of subscriptions) {

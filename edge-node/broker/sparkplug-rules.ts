@@ -18,6 +18,8 @@ export interface SparkplugAccess {
   readonly host?: { readonly id: string; readonly token: string } | undefined;
   /** Whether anybody on this machine may read what is said in Sparkplug. */
   readonly observers: boolean;
+  /** Whether anybody on this machine may send commands in Sparkplug, and read it. */
+  readonly operators: boolean;
 }
 
 export interface AccessOptions {
@@ -29,10 +31,11 @@ export interface AccessOptions {
 
 /**
  * The rules of the group's broker, by the role that a client's id states: those of a device, and
- * beside them three roles of Sparkplug. `NAME.sparkplug` publishes births, data and deaths as the
+ * beside them four roles of Sparkplug. `NAME.sparkplug` publishes births, data and deaths as the
  * edge node NAME and no other, its will among them, and hears its own commands and what hosts say
  * of themselves. `NAME.host` is the edge node's own host application: it says its STATE, sends
- * commands to the group, and hears all of it. `NAME.observer` reads, and says nothing.
+ * commands to the group, and hears all of it. `NAME.observer` reads, and says nothing;
+ * `NAME.operator` reads, sends commands to the group, and is host application NAME if it says so.
  */
 export function groupAccessRules(options: AccessOptions): AccessRules {
   const { group, isBarred } = options;
@@ -40,6 +43,7 @@ export function groupAccessRules(options: AccessOptions): AccessRules {
     sparkplug: edgeRules(options),
     host: hostRules(options),
     observer: observerRules(options),
+    operator: operatorRules(options),
   };
   const device = deviceAccessRules(group, isBarred);
   const rulesOf = (clientId: string) => byRole[readClientId(clientId)?.role ?? ''] ?? device;
@@ -105,10 +109,9 @@ function hostRules({ group, sparkplug: { host } }: AccessOptions): AccessRules {
 
     publish(clientId, { topic, qos, retain }) {
       if (topic === state) return checkPlain({ topic, qos, retain: false });
-      const parsed = parseTopic(topic);
-      const told = parsed.ok ? parsed.value : undefined;
-      const isCommand = (told?.kind === 'NCMD' || told?.kind === 'DCMD') && told.group === group;
-      return isCommand ? checkPlain({ topic, qos, retain }) : publishForbidden(clientId, topic);
+      return isCommand(topic, group)
+        ? checkPlain({ topic, qos, retain })
+        : publishForbidden(clientId, topic);
     },
 
     subscribe(clientId, filter) {
@@ -134,6 +137,36 @@ function observerRules({ sparkplug: { observers } }: AccessOptions): AccessRules
       return isHeard ? ok(undefined) : subscriptionForbidden(clientId, filter);
     },
   };
+}
+
+/** As an observer, and with a voice; where a name is the edge node's own host, it stays that. */
+function operatorRules(options: AccessOptions): AccessRules {
+  const { group, sparkplug } = options;
+  const { subscribe } = observerRules(options);
+  const rules: AccessRules = {
+    connect(request) {
+      if (!sparkplug.operators) {
+        return fail('operators-off', 'nobody may command here; set sparkplug.operators = true');
+      }
+      return checkSessionAndWill(rules, request);
+    },
+    publish(clientId, { topic, qos, retain }) {
+      const name = nameOf(clientId);
+      const isOwn =
+        name !== sparkplug.host?.id && topic === formatTopic({ kind: 'STATE', host: name });
+      if (isOwn) return checkPlain({ topic, qos, retain: false });
+      if (!isCommand(topic, group)) return publishForbidden(clientId, topic);
+      return checkPlain({ topic, qos, retain });
+    },
+    subscribe,
+  };
+  return rules;
+}
+
+function isCommand(topic: string, group: string): boolean {
+  const parsed = parseTopic(topic);
+  const told = parsed.ok ? parsed.value : undefined;
+  return (told?.kind === 'NCMD' || told?.kind === 'DCMD') && told.group === group;
 }
 
 function nameOf(clientId: string): string {

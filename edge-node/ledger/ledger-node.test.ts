@@ -113,7 +113,7 @@ describe('a ledger of four nodes', { timeout: 30_000 }, () => {
   });
 });
 
-describe('a ledger of one node', { timeout: 10_000 }, () => {
+describe('a ledger of one node', { timeout: 40_000 }, () => {
   it('commits by itself, and goes on after a restart', async () => {
     await using cluster = new Cluster(1);
     const { ledger } = cluster.start(0);

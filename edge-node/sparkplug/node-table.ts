@@ -19,9 +19,20 @@ export interface SparkplugNodeStatus {
   readonly sinceMs: number | null;
 }
 
+/** Whether a device is seen live, as its twin shows it. */
+export interface Presence {
+  readonly state: SparkplugNodeStatus['state'];
+  /** Wall time of the host. */
+  readonly sinceMs: number;
+  /** Features that said farewell themselves since. */
+  readonly dead: readonly { readonly feature: string; readonly sinceMs: number }[];
+}
+
 interface Row {
   readonly address: NodeAddress;
   readonly devices: Set<string>;
+  /** When each device died that was born and did. */
+  readonly deaths: Map<string, number>;
   state: SparkplugNodeStatus['state'];
   bdSeq: number | null;
   births: number;
@@ -38,9 +49,9 @@ export class NodeTable {
   }
 
   /** Takes what a message or a moment did to an edge node that is known. */
-  take({ address, effects }: NodeEffects): void {
+  take({ address, effects }: NodeEffects, nowMs: number): void {
     const row = this.#row(address);
-    for (const effect of effects) change(row, effect);
+    for (const effect of effects) change(row, effect, nowMs);
   }
 
   forget({ group, node }: NodeAddress): void {
@@ -57,8 +68,17 @@ export class NodeTable {
     return oldest?.address;
   }
 
+  /** `undefined` before the first change of state. */
+  presenceOf({ group, node }: NodeAddress): Presence | undefined {
+    const row = this.#rows.get(`${group}/${node}`);
+    if (row === undefined || row.sinceMs === null) return undefined;
+    const { state, sinceMs, deaths } = row;
+    const dead = Array.from(deaths, ([feature, each]) => ({ feature, sinceMs: each }));
+    return { state, sinceMs, dead };
+  }
+
   all(): SparkplugNodeStatus[] {
-    return Array.from(this.#rows.values(), ({ address, devices, ...rest }) => ({
+    return Array.from(this.#rows.values(), ({ address, devices, deaths: _, ...rest }) => ({
       ...address,
       ...rest,
       devices: devices.size,
@@ -69,16 +89,16 @@ export class NodeTable {
     const key = `${address.group}/${address.node}`;
     let row = this.#rows.get(key);
     if (row === undefined) {
-      const counts = { births: 0, rebirthRequests: 0 };
+      const start = { state: 'stale', births: 0, rebirthRequests: 0 } as const;
       const nothing = { bdSeq: null, sinceMs: null };
-      row = { address, devices: new Set(), state: 'stale', ...counts, ...nothing };
+      row = { address, devices: new Set(), deaths: new Map(), ...start, ...nothing };
       this.#rows.set(key, row);
     }
     return row;
   }
 }
 
-function change(row: Row, effect: HostNodeEffect): void {
+function change(row: Row, effect: HostNodeEffect, nowMs: number): void {
   switch (effect.kind) {
     case 'node-born':
       row.births++;
@@ -93,9 +113,12 @@ function change(row: Row, effect: HostNodeEffect): void {
       break;
     case 'device-born':
       row.devices.add(effect.device);
+      row.deaths.delete(effect.device);
       break;
     case 'device-died':
       row.devices.delete(effect.device);
+      // The message's own time is its sender's word.
+      row.deaths.set(effect.device, nowMs);
       break;
     case 'publish':
       row.rebirthRequests++;
@@ -105,6 +128,7 @@ function change(row: Row, effect: HostNodeEffect): void {
 /** Each of these states leaves no device born. */
 function enter(row: Row, state: Row['state'], sinceMs: number): void {
   row.devices.clear();
+  row.deaths.clear();
   row.state = state;
   row.sinceMs = sinceMs;
 }

@@ -1,5 +1,8 @@
 import assert from 'node:assert/strict';
-import { afterEach, beforeEach, describe, it } from 'node:test';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, afterEach, beforeEach, describe, it } from 'node:test';
 import { systemClock as clock } from '#runtime/clock/system-clock.ts';
 import { collect, until } from '#runtime/mqtt/mqtt-client.contract.ts';
 import type { MqttClient, MqttMessage } from '#runtime/mqtt/mqtt-client.ts';
@@ -8,38 +11,48 @@ import { createEvents, type Events } from '#runtime/observe/events.ts';
 import { silentLog as log } from '#runtime/observe/log.ts';
 import { decodeHostState, statePublication } from '#shared/sparkplug/host-state.ts';
 import type { Publication } from '#shared/sparkplug/publication.ts';
-import { EdgeDriver, publications } from '#shared/sparkplug/session.fixture.ts';
+import { EdgeDriver, keeps, publications } from '#shared/sparkplug/session.fixture.ts';
 import { type Broker, startBroker } from '../broker/broker.ts';
 import { groupAccessRules } from '../broker/sparkplug-rules.ts';
+import { TwinStore } from '../twins/twin-store.ts';
 import { SparkplugHost } from './sparkplug-host.ts';
 
+const ONE_HOST = 'tck-id-operational-behavior-host-application-host-id';
+const ONE_NODE = `tck-id-intro-edge-node-id-uniqueness tck-id-payloads-nbirth-edge-node-descriptor
+  tck-id-topic-structure-namespace-unique-edge-node-descriptor`;
 const EPOCH = '0'.repeat(16);
+const root = mkdtempSync(join(tmpdir(), 'diten-sparkplug-host-'));
+after(() => rmSync(root, { recursive: true }));
 
-describe('Sparkplug host application', { timeout: 15_000 }, () => {
+describe('Sparkplug host application', { timeout: 40_000 }, () => {
   let broker: Broker;
   let events: Events;
   let speaker: MqttClient;
   let host: SparkplugHost;
+  let twins: TwinStore;
 
   beforeEach(async () => {
     events = createEvents(log, clock);
-    const sparkplug = { host: { id: 'edge-1', token: 'secret' }, observers: true };
+    const sparkplug = { host: { id: 'edge-1', token: 'secret' }, observers: true, operators: true };
     const access = groupAccessRules({ group: 'lab', isBarred: () => false, sparkplug });
     const limits = { payloadSizeBytesMax: 2 ** 20, clientsMax: 5 };
     broker = await startBroker({ host: '127.0.0.1', port: 0, ...limits, access, events });
     speaker = broker.localClient();
+    const file = join(mkdtempSync(join(root, 'node-')), 'twins.sqlite');
+    twins = new TwinStore(file, { group: 'lab', nowMs: clock.nowMs() });
     host = startHost();
     await until(() => host.status().online);
   });
   afterEach(async () => {
     await host[Symbol.asyncDispose]();
     await broker[Symbol.asyncDispose]();
+    twins[Symbol.dispose]();
   });
 
   const startHost = () => {
     const names = { host: 'edge-1', token: 'secret', group: 'lab', nodesMax: 2 };
     const url = `mqtt://127.0.0.1:${broker.port}`;
-    return new SparkplugHost({ url, ...names, clock, events, log });
+    return new SparkplugHost({ url, ...names, twins, clock, events, log });
   };
   const say = async (messages: readonly Publication[]) => {
     for (const { topic, payload, ...options } of messages) {
@@ -106,7 +119,7 @@ describe('Sparkplug host application', { timeout: 15_000 }, () => {
     assert.equal(host.status().online, false);
   });
 
-  it('leaves its name to nobody who does not know its token', async () => {
+  it(keeps(ONE_HOST, 'leaves its name to nobody who does not know its token'), async () => {
     const reasons: (string | undefined)[] = [];
     const url = `mqtt://127.0.0.1:${broker.port}`;
     await using thief = connectMqtt({
@@ -117,6 +130,18 @@ describe('Sparkplug host application', { timeout: 15_000 }, () => {
     await until(() => reasons.length > 0);
     assert.deepEqual(reasons, ['identifier-rejected']);
     assert.ok(host.status().online);
+  });
+
+  it(keeps(ONE_NODE, 'hears one client as an edge node, and refuses a second'), async () => {
+    const url = `mqtt://127.0.0.1:${broker.port}`;
+    const connection = { clientId: 'mote-1.sparkplug', keepaliveSeconds: 10, log };
+    const connect = (epoch: string) =>
+      connectMqtt({ ...connection, url, username: epoch, reconnectPeriodMs: 60_000 });
+    await using first = connect(EPOCH);
+    await until(() => first.connected);
+    await using second = connect('1'.repeat(16));
+    await until(() => events.counts()['duplicate-device'] === 1);
+    assert.deepEqual([first.connected, second.connected], [true, false]);
   });
 
   it('loses sight of a device that is barred while it is connected', async () => {

@@ -15,7 +15,10 @@ import {
 import type { Instant } from '#shared/sparkplug/publication.ts';
 import { type NodeAddress, parseTopic } from '#shared/sparkplug/topic.ts';
 import { clientIdOf } from '#shared/wire/client-ids.ts';
-import { NodeTable, type SparkplugNodeStatus } from './node-table.ts';
+import type { TwinStore } from '../twins/twin-store.ts';
+import { DesiredWrites } from './desired-writes.ts';
+import { LiveState } from './live-state.ts';
+import { NodeTable, type Presence, type SparkplugNodeStatus } from './node-table.ts';
 
 const KEEPALIVE_SECONDS = 10;
 const RECONNECT_PERIOD_MS = 200;
@@ -32,6 +35,8 @@ export interface SparkplugHostOptions {
   readonly token: string;
   readonly group: string;
   readonly nodesMax: number;
+  /** The twins that show what is heard, by the edge node's name. */
+  readonly twins: Pick<TwinStore, 'change' | 'get' | 'samples' | 'showAhead'>;
   readonly clock: Clock;
   readonly events: Events;
   readonly log: Log;
@@ -48,7 +53,8 @@ type WithoutTime<T> = T extends unknown ? Omit<T, 'at'> : never;
 
 /**
  * The edge node as a host application of Sparkplug B 3.0: says by its STATE that it is there, keeps
- * up with the edge nodes of its group, and asks for births where a message is missing. It has a
+ * up with the edge nodes of its group, and asks for births where a message is missing. What it
+ * hears goes into the twins: newest state, presence, and what others write to the outputs. It has a
  * connection of its own, since STATE needs a will. At most `nodesMax` edge nodes are known; for a
  * new one the one that has been dead the longest is forgotten. What they do wrong are events.
  *
@@ -59,12 +65,16 @@ export class SparkplugHost implements AsyncDisposable {
   readonly #link: MqttLink;
   readonly #nodes: HostNodes;
   readonly #table = new NodeTable();
+  readonly #live: LiveState;
+  readonly #writes: DesiredWrites;
   readonly #wakes = new Map<string, () => void>();
   #session: HostSession;
 
   constructor(options: SparkplugHostOptions) {
-    const { url, host, token, group, nodesMax, log } = options;
+    const { url, host, token, group, nodesMax, twins: store, clock, events, log } = options;
     this.#options = options;
+    this.#live = new LiveState({ store, clock, events });
+    this.#writes = new DesiredWrites({ store, clock, events });
     this.#session = createHostSession({ host, groups: [group] });
     this.#nodes = new HostNodes({
       nodesMax,
@@ -95,12 +105,18 @@ export class SparkplugHost implements AsyncDisposable {
     return { host: options.host, online: phase === 'online', nodes: this.#table.all() };
   }
 
+  /** Whether the device is seen live; `undefined` of one that was never heard of. */
+  presenceOf(device: string): Presence | undefined {
+    return this.#table.presenceOf({ group: this.#options.group, node: device });
+  }
+
   /** Says that it is offline, where there is a connection, and ends it. */
   async [Symbol.asyncDispose](): Promise<void> {
     this.#do({ kind: 'leave' });
     await this.#link[Symbol.asyncDispose]();
     for (const cancel of this.#wakes.values()) cancel();
     this.#wakes.clear();
+    this.#live[Symbol.dispose]();
   }
 
   #do(input: WithoutTime<HostInput>): void {
@@ -130,19 +146,28 @@ export class SparkplugHost implements AsyncDisposable {
 
   #receive(message: MqttMessage): void {
     this.#do({ kind: 'delivery', message });
-    this.#makeRoom(message.topic);
+    const parsed = parseTopic(message.topic);
+    if (!parsed.ok || parsed.value.kind === 'STATE') return;
+    const topic = parsed.value;
+    if (topic.kind === 'DCMD' && !message.retained) {
+      const { node: name, device: feature } = topic;
+      const node = this.#nodes.get(topic);
+      this.#writes.take({ node, name, feature, payload: message.payload });
+    }
+    if (topic.kind === 'DCMD' || topic.kind === 'NCMD') return;
+    this.#makeRoom(topic);
     const did = this.#nodes.deliver(message, this.#now());
     if (did !== undefined) this.#take(did);
   }
 
-  #makeRoom(topic: string): void {
-    const parsed = parseTopic(topic);
-    if (!parsed.ok || parsed.value.kind === 'STATE' || this.#nodes.get(parsed.value)) return;
+  #makeRoom(address: NodeAddress): void {
+    if (this.#nodes.get(address)) return;
     if (this.#table.size < this.#options.nodesMax) return;
     const dead = this.#table.longestDead();
     if (dead === undefined) return;
     this.#nodes.forget(dead);
     this.#table.forget(dead);
+    this.#live.forget(dead.node);
   }
 
   #linkChanged(kind: 'link-up' | 'link-down'): void {
@@ -151,7 +176,10 @@ export class SparkplugHost implements AsyncDisposable {
 
   #take(did: NodeEffects): void {
     const { address, effects } = did;
-    if (this.#nodes.get(address) !== undefined) this.#table.take(did);
+    if (this.#nodes.get(address) !== undefined) {
+      this.#table.take(did, this.#options.clock.nowMs());
+      this.#live.take(did);
+    }
     for (const effect of effects) {
       if (effect.kind === 'publish') this.#link.publish(effect.message);
       else if (effect.kind === 'wake') this.#wake(address, effect.atMs);

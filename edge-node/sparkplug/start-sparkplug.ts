@@ -4,18 +4,21 @@ import type { Events } from '#runtime/observe/events.ts';
 import type { Log } from '#runtime/observe/log.ts';
 import type { SparkplugAccess } from '../broker/sparkplug-rules.ts';
 import type { EdgeConfig } from '../edge-config.ts';
+import type { TwinStore } from '../twins/twin-store.ts';
 import { SparkplugHost } from './sparkplug-host.ts';
 
 /** Whom the node's broker lets in for Sparkplug; the host's token is new with each start. */
 export function sparkplugAccess({ id, sparkplug }: EdgeConfig): SparkplugAccess {
-  const { enabled, host = id, observers } = sparkplug;
-  return { host: enabled ? { id: host, token: randomUUID() } : undefined, observers };
+  const { enabled, host = id, observers, operators } = sparkplug;
+  const own = enabled ? { id: host, token: randomUUID() } : undefined;
+  return { host: own, observers, operators };
 }
 
 export interface SparkplugHostParts {
   readonly access: SparkplugAccess;
   /** Of the node's own broker. */
   readonly mqttPort: number;
+  readonly twins: TwinStore;
   readonly clock: Clock;
   readonly events: Events;
   readonly log: Log;

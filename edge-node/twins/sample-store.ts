@@ -1,6 +1,11 @@
 import type { Database } from '#runtime/database/database.ts';
 import { qualities, type Sample } from '#shared/twin/sample.ts';
-import { admitSamples, emptyStream } from '#shared/twin/sample-stream.ts';
+import {
+  admitSamples,
+  type DropCount,
+  type DropRule,
+  type StreamRun,
+} from '#shared/twin/sample-stream.ts';
 import type { DataMessage } from '#shared/wire/telemetry.ts';
 
 /** A device that invents names without end must not grow the file's tables without end. */
@@ -11,6 +16,20 @@ interface StreamRow {
   committed: number;
   absent: number;
   generation: number;
+  /** A JSON list of its newest {@link StreamRun}s. */
+  runs: string;
+}
+
+interface DroppedRow {
+  device: string;
+  rule: DropRule;
+  count: number;
+}
+
+/** How far a stream is accounted for, and from which runs of the device's agent it is. */
+export interface StreamPosition {
+  readonly sequence: number;
+  readonly runs: readonly StreamRun[];
 }
 
 /** What of one message was new. */
@@ -18,6 +37,7 @@ export interface StoredSamples {
   readonly samples: readonly Sample[];
   /** Every sequence of the epoch up to it is accounted for. */
   readonly committed: number;
+  readonly runs: readonly StreamRun[];
   readonly generation: number;
 }
 
@@ -40,8 +60,20 @@ export class SampleStore {
   }
 
   /** Up to which sequence one epoch of a device's outbox is accounted for. */
-  committed(device: string, epoch: string): number {
-    return this.#stream(device, epoch)?.committed ?? 0;
+  position(device: string, epoch: string): StreamPosition {
+    const row = this.#stream(device, epoch);
+    return { sequence: row?.committed ?? 0, runs: row === undefined ? [] : runsOf(row) };
+  }
+
+  /** How many samples devices gave up, by device and rule, over all epochs; as they say. */
+  dropped(): Map<string, Partial<Record<DropRule, number>>> {
+    const rows = this.#statements.dropped.all() as DroppedRow[];
+    return new Map(
+      [...Map.groupBy(rows, ({ device }) => device)].map(([device, counts]) => [
+        device,
+        Object.fromEntries(counts.map(({ rule, count }) => [rule, count])),
+      ]),
+    );
   }
 
   /** The epoch that a device announced last, and how far it is accounted for. */
@@ -59,19 +91,25 @@ export class SampleStore {
     const newest = this.newestEpoch(device);
     if (newest?.epoch === epoch) return;
     const generation = (newest?.generation ?? 0) + 1;
-    this.#statements.beginStream.run({ device, epoch, generation, ...emptyStream });
+    this.#statements.beginStream.run({ device, epoch, generation });
   }
 
   /** Takes what of a message continues its stream; see {@link admitSamples}. */
   store(device: string, message: DataMessage): StoredSamples {
     const { epoch } = message;
     if (this.#stream(device, epoch) === undefined) this.beginEpoch(device, epoch);
-    const row = this.#stream(device, epoch)!;
-    const { stream, fresh } = admitSamples(row, message);
-    const samples = fresh.filter((sample) => this.#insert(row.id, device, sample));
-    const absent = stream.absent + fresh.length - samples.length;
-    this.#statements.saveStream.run(stream.committed, absent, row.id);
-    return { samples, committed: stream.committed, generation: row.generation };
+    const { id, generation, ...row } = this.#stream(device, epoch)!;
+    const before = { ...row, runs: runsOf(row) };
+    const { stream, fresh, foreign } = admitSamples(before, message);
+    const samples = fresh.filter((sample) => this.#insert(id, device, sample));
+    const { committed, runs } = stream;
+    if (!foreign) {
+      const absent = stream.absent + fresh.length - samples.length;
+      const runsText = runs === before.runs ? row.runs : JSON.stringify(runs);
+      this.#statements.saveStream.run(committed, absent, runsText, id);
+      for (const each of message.dropped ?? []) this.#saveDropped(id, device, each);
+    }
+    return { samples, committed, runs, generation };
   }
 
   /** One property's samples from a time on and before another, by time; `countMax` at most. */
@@ -90,6 +128,11 @@ export class SampleStore {
 
   #stream(device: string, epoch: string): StreamRow | undefined {
     return this.#statements.stream.get(device, epoch) as StreamRow | undefined;
+  }
+
+  #saveDropped(stream: number, device: string, { property, rule, count }: DropCount): void {
+    if (this.#propertyId(device, property) === undefined) return;
+    this.#statements.saveDropped.run({ stream, property, rule, count });
   }
 
   #insert(stream: number, device: string, sample: Sample): boolean {
@@ -129,7 +172,8 @@ function prepare(database: Database) {
       'SELECT device, sum(committed - absent) AS count FROM streams GROUP BY device',
     ),
     stream: database.prepare(
-      'SELECT id, committed, absent, generation FROM streams WHERE device = ? AND epoch = ?',
+      'SELECT id, committed, absent, generation, runs FROM streams ' +
+        'WHERE device = ? AND epoch = ?',
     ),
     newestStream: database.prepare(
       'SELECT epoch, generation, committed FROM streams WHERE device = ? ' +
@@ -137,10 +181,21 @@ function prepare(database: Database) {
     ),
     beginStream: database.prepare(
       'INSERT INTO streams (device, epoch, committed, absent, generation) ' +
-        'VALUES (:device, :epoch, :committed, :absent, :generation) ' +
+        'VALUES (:device, :epoch, 0, 0, :generation) ' +
         'ON CONFLICT (device, epoch) DO UPDATE SET generation = excluded.generation',
     ),
-    saveStream: database.prepare('UPDATE streams SET committed = ?, absent = ? WHERE id = ?'),
+    saveStream: database.prepare(
+      'UPDATE streams SET committed = ?, absent = ?, runs = ? WHERE id = ?',
+    ),
+    saveDropped: database.prepare(
+      'INSERT INTO drops (stream, property, rule, count) ' +
+        'VALUES (:stream, :property, :rule, :count) ' +
+        'ON CONFLICT DO UPDATE SET count = max(count, excluded.count)',
+    ),
+    dropped: database.prepare(
+      'SELECT device, rule, sum(count) AS count FROM drops JOIN streams ON streams.id = stream ' +
+        'GROUP BY device, rule ORDER BY device, rule',
+    ),
     properties: database.prepare('SELECT id, name FROM properties WHERE device = ?'),
     insertProperty: database.prepare('INSERT INTO properties (device, name) VALUES (?, ?)'),
     insertSample: database.prepare(
@@ -153,4 +208,8 @@ function prepare(database: Database) {
        ORDER BY time_ms LIMIT :countMax`,
     ),
   };
+}
+
+function runsOf({ runs }: Pick<StreamRow, 'runs'>): readonly StreamRun[] {
+  return JSON.parse(runs) as StreamRun[];
 }

@@ -2,9 +2,10 @@ import type { DatabaseSchema } from '#runtime/database/database.ts';
 
 /**
  * The tables of the twin store. `streams.committed`: every sequence up to it is accounted for;
- * `streams.generation`: how often the device had changed its epoch by then. `twins` holds what an
- * older version left to be carried over; `things` is each thing as it is, `revisions` the changes
- * that made it so, in the order of `position`, and `snapshots` its content now and then.
+ * `streams.generation`: how often the device had changed its epoch by then; `streams.runs`: the
+ * newest runs of its agent, as JSON. `drops` is what devices say they gave up. `twins` holds what
+ * an older version left to be carried over; `things` is each thing as it is, `revisions` the
+ * changes that made it so, in the order of `position`, and `snapshots` its content now and then.
  */
 export const twinSchema: DatabaseSchema = {
   name: 'twin store',
@@ -61,6 +62,14 @@ export const twinSchema: DatabaseSchema = {
        time_ms INTEGER NOT NULL,
        content TEXT NOT NULL,
        PRIMARY KEY (device, revision)
+     ) WITHOUT ROWID;`,
+    `ALTER TABLE streams ADD COLUMN runs TEXT NOT NULL DEFAULT '[]';
+     CREATE TABLE drops (
+       stream INTEGER NOT NULL REFERENCES streams (id),
+       property TEXT NOT NULL,
+       rule TEXT NOT NULL,
+       count INTEGER NOT NULL,
+       PRIMARY KEY (stream, property, rule)
      ) WITHOUT ROWID;`,
   ],
 };

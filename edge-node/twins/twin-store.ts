@@ -11,7 +11,7 @@ import type {
 } from '#shared/twin/document/thing-step.ts';
 import type { CommittedMessage, DataMessage } from '#shared/wire/telemetry.ts';
 import { takeOldTwins } from './carry-over.ts';
-import { SampleStore } from './sample-store.ts';
+import { SampleStore, type StreamPosition } from './sample-store.ts';
 import { ThingHistory } from './thing-history.ts';
 import { twinSchema } from './twin-schema.ts';
 
@@ -103,7 +103,7 @@ export class TwinStore implements Disposable {
 
   /** How far one epoch of a device's outbox is committed. */
   committed(device: string, epoch: string): CommittedMessage {
-    return { v: 1, epoch, sequence: this.samples.committed(device, epoch) };
+    return committedMessage(epoch, this.samples.position(device, epoch));
   }
 
   /** Makes an epoch the device's newest; its reports win over those of all epochs before. */
@@ -125,13 +125,14 @@ export class TwinStore implements Disposable {
       const reports = new Map<string, Report>();
       for (const { device, message } of deliveries) {
         const { epoch } = message;
-        const { samples, committed, generation } = this.samples.store(device, message);
+        const { samples, committed, runs, generation } = this.samples.store(device, message);
         const key = `${device}/${epoch}`;
         const report = reports.get(key) ?? { device, epoch, generation, samples: [] };
         reports.set(key, report);
         for (const sample of samples) report.samples.push(sample);
         counts.set(device, (counts.get(device) ?? 0) + samples.length);
-        acknowledgements.set(key, { device, committed: { v: 1, epoch, sequence: committed } });
+        const position = { sequence: committed, runs };
+        acknowledgements.set(key, { device, committed: committedMessage(epoch, position) });
       }
       return this.#report([...reports.values()], nowMs);
     });
@@ -140,6 +141,15 @@ export class TwinStore implements Disposable {
     }
     this.#publish(steps);
     return [...acknowledgements.values()];
+  }
+
+  /**
+   * Shows newer state of things than their streams have brought yet, in one transaction; it is no
+   * sample, and the stream brings it once more. Reports of devices that are not known are left out.
+   */
+  showAhead(reports: readonly StateReport[], nowMs: number): void {
+    const known = reports.filter(({ device }) => this.#things.has(device));
+    this.#publish(this.#inTransaction(() => this.#report(known, nowMs)));
   }
 
   /** Commits one change of a thing that is not made of samples; what changes nothing is not one. */
@@ -187,7 +197,7 @@ export class TwinStore implements Disposable {
     return this.#things.get(device) ?? newThing(`${this.#group}:${device}`, newEpoch());
   }
 
-  #report(reports: readonly Report[], nowMs: number): CommittedStep[] {
+  #report(reports: readonly StateReport[], nowMs: number): CommittedStep[] {
     const changed = new Map<string, Thing>();
     return reports.flatMap(({ device, ...report }) => {
       if (report.samples.length === 0) return [];
@@ -235,11 +245,18 @@ export class TwinStore implements Disposable {
   }
 }
 
-interface Report {
+/** Samples of one device and epoch, as its thing takes them. */
+export interface StateReport {
   readonly device: string;
   readonly epoch: string;
   readonly generation: number;
-  readonly samples: ReportedSample[];
+  readonly samples: readonly ReportedSample[];
+}
+
+type Report = StateReport & { readonly samples: ReportedSample[] };
+
+function committedMessage(epoch: string, { sequence, runs }: StreamPosition): CommittedMessage {
+  return { v: 1, epoch, sequence, ...(runs.length === 0 ? {} : { runs }) };
 }
 
 function newEpoch(): string {

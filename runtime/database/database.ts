@@ -1,6 +1,6 @@
 import { existsSync, statSync } from 'node:fs';
 import Sqlite from 'better-sqlite3';
-import { configurationError } from '#runtime/process/program-error.ts';
+import { configurationError, ProgramError } from '#runtime/process/program-error.ts';
 
 export type Database = Sqlite.Database;
 
@@ -47,6 +47,11 @@ export function openDatabaseReadOnly(file: string, schema: DatabaseSchema): Data
     database?.close();
     throw toProgramError(cause, file, schema.name);
   }
+}
+
+/** Whether an error of a database is that there is no room to write to, or no way to. */
+export function isDiskFull(error: unknown): boolean {
+  return error instanceof Sqlite.SqliteError && /^SQLITE_(FULL|IOERR)/.test(error.code);
 }
 
 function checkIntegrity(database: Database, file: string, name: string): void {
@@ -97,6 +102,14 @@ function toProgramError(cause: unknown, file: string, name: string): unknown {
   if (!sqlite && !(cause instanceof TypeError)) return cause;
   if (sqlite && /^SQLITE_(CORRUPT|NOTADB)/.test(cause.code)) {
     return corrupt(file, name, cause.message);
+  }
+  if (isDiskFull(cause)) {
+    return new ProgramError(
+      'disk-full',
+      `${file}: cannot open this ${name}, for nothing can be written there (${cause.message}); ` +
+        'make room on the disk and start again',
+      { cause },
+    );
   }
   return configurationError(
     'database-unreadable',

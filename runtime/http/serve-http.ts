@@ -1,7 +1,7 @@
-import type { Server } from 'node:http';
+import type { Server, ServerResponse } from 'node:http';
 import { isIP } from 'node:net';
 import { serve } from '@hono/node-server';
-import { requireLoopback } from '#runtime/process/loopback-only.ts';
+import { isLoopback } from '#runtime/process/loopback-only.ts';
 import { configurationError } from '#runtime/process/program-error.ts';
 
 export interface HttpServer extends AsyncDisposable {
@@ -10,7 +10,23 @@ export interface HttpServer extends AsyncDisposable {
 }
 
 /** A request handler in the shape of the web platform's fetch. */
-export type FetchHandler = (request: Request) => Response | Promise<Response>;
+export type FetchHandler = (
+  request: Request,
+  connection: HttpConnection,
+) => Response | Promise<Response>;
+
+/** What a request came on. */
+export interface HttpConnection {
+  /** Ends it at once, whatever is under way. */
+  cutOff(): void;
+}
+
+export interface HttpListener {
+  readonly host: string;
+  readonly port: number;
+  /** Whether the handler asks for tokens; else it is served on loopback only. */
+  readonly isGuarded?: boolean;
+}
 
 /**
  * Serves HTTP/1.1 until disposed of; slow and idle clients are cut off after 30 s.
@@ -19,10 +35,22 @@ export type FetchHandler = (request: Request) => Response | Promise<Response>;
  */
 export async function serveHttp(
   fetch: FetchHandler,
-  { host, port }: { host: string; port: number },
+  { host, port, isGuarded = false }: HttpListener,
 ): Promise<HttpServer> {
-  requireLoopback(host, 'http.host');
-  const server = serve({ fetch, hostname: host, port }) as Server;
+  if (!isGuarded && !isLoopback(host)) {
+    throw configurationError(
+      'insecure-listener',
+      `http.host: ${host} is open to other machines, and nobody has a token; make one with ` +
+        'diten token new, or set it to 127.0.0.1',
+    );
+  }
+  const server = serve({
+    fetch: (request, env) => {
+      const { outgoing } = env as { outgoing: ServerResponse };
+      return fetch(request, { cutOff: () => outgoing.destroy() });
+    },
+    ...{ hostname: host, port },
+  }) as Server;
   server.requestTimeout = 30_000;
   server.headersTimeout = 10_000;
   server.maxConnections = 1000;

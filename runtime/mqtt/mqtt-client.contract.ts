@@ -31,7 +31,7 @@ export async function collect(client: MqttClient, filter: string): Promise<MqttM
 
 /** What every MQTT client keeps, its broker and connection being in order. */
 export function mqttClientContract(name: string, open: () => Promise<MqttBench>): void {
-  describe(`MQTT client: ${name}`, { timeout: 20_000 }, () => {
+  describe(`MQTT client: ${name}`, { timeout: 40_000 }, () => {
     let bench: MqttBench;
     let sender: MqttClient;
     let receiver: MqttClient;

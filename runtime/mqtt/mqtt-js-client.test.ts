@@ -35,7 +35,7 @@ async function clientOf(answer: Uint8Array | 'close') {
   return { client, server, attempts, reasons, cut };
 }
 
-describe('MQTT.js client without a broker', { timeout: 8000 }, () => {
+describe('MQTT.js client without a broker', { timeout: 40_000 }, () => {
   const cases: [string, Uint8Array | 'close', OfflineCode][] = [
     ['closes at once', 'close', 'unreachable'],
     ['sends no MQTT', Buffer.from('HTTP/1.1 400 Bad Request\r\n\r\n'), 'unreachable'],

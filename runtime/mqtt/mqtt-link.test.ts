@@ -56,7 +56,7 @@ function linkTo(port: number) {
   return { link, seen };
 }
 
-describe('MQTT link', { timeout: 8000 }, () => {
+describe('MQTT link', { timeout: 40_000 }, () => {
   it('leaves a will of its own with each connection', async () => {
     const { port, heard, stop } = await serve('close');
     const { link, seen } = linkTo(port);

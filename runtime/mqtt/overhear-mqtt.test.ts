@@ -74,7 +74,7 @@ async function serve(script: Script) {
 const textOf = ({ payload, retain, kept }: OverheardMessage) =>
   `${new TextDecoder().decode(payload)} ${retain} ${kept}`;
 
-describe('overhearing MQTT', { timeout: 10_000 }, () => {
+describe('overhearing MQTT', { timeout: 40_000 }, () => {
   it('knows over MQTT 5 how live messages were published, and which ones were kept', async () => {
     const AS_PUBLISHED = 0b1000;
     const server = await serve({

@@ -34,7 +34,7 @@ const keepRunning = 'const timer = setInterval(() => undefined, 1000);';
 const disposal = (body: string) =>
   `${keepRunning} return { async [Symbol.asyncDispose]() { ${body}; clearInterval(timer); } };`;
 
-describe('program', { timeout: 20_000 }, () => {
+describe('program', { timeout: 40_000 }, () => {
   for (const [name, stop] of [
     ['SIGTERM', (child: ChildProcess) => child.kill('SIGTERM')],
     ['SIGINT', (child: ChildProcess) => child.kill('SIGINT')],

@@ -8,6 +8,7 @@ import type { Actuator } from '#device-agent/control/actuator.ts';
 import { type CommandHandler, CommandListener } from '#device-agent/control/command-listener.ts';
 import { DesiredState } from '#device-agent/control/desired-state.ts';
 import { createSimulatedOutput } from '#device-agent/control/simulated-output.ts';
+import { openAccess } from '#edge-node/api/api.fixture.ts';
 import { createApi } from '#edge-node/api/api.ts';
 import { deviceAccessRules } from '#edge-node/broker/access-rules.ts';
 import { startBroker } from '#edge-node/broker/broker.ts';
@@ -45,6 +46,7 @@ async function startEdge(folder: string, port = 0) {
   const commands = parts.use(await CommandSender.start({ mqtt, group, clock, events }));
   const app = createApi({
     ...{ twins: store, commands, group, twinsMax: 10, clock, events, status: () => ({}) },
+    access: openAccess(),
   });
   const http = parts.use(await serveHttp(app.fetch, { host: '127.0.0.1', port: 0 }));
   const kept = parts.move();
@@ -75,9 +77,9 @@ async function startDevice(port: number, { actuators = [], handlers = {} }: Devi
     ...{ clientId: device, username: '0123456789abcdef', keepaliveSeconds: 5 },
     ...{ reconnectPeriodMs: 20, log },
   });
-  await DesiredState.start({ mqtt, group, device, actuators, log });
+  const outputs = await DesiredState.start({ mqtt, group, device, actuators, log });
   await CommandListener.start({ mqtt, group, device, handlers, log });
-  return mqtt;
+  return Object.assign(mqtt, { outputs });
 }
 
 /** An output that remembers what it was set to. */
@@ -149,6 +151,48 @@ describe('control plane', { timeout: 60_000 }, () => {
     await using edge = await startEdge(folder, port);
     await until(async () => (await edge.state()) === 'in-step');
     assert.deepEqual(led.values, [true]);
+  });
+
+  it('sets again what the hub desires where somebody else set it in between', async () => {
+    const led = output('led/on');
+    const folder = mkdtempSync(join(root, 'edge-'));
+    let port = 0;
+    await using parts = new AsyncDisposableStack();
+    const shown: JsonValue[] = [];
+    {
+      await using edge = await startEdge(folder);
+      port = edge.port;
+      const { outputs } = parts.use(await startDevice(port, { actuators: [led.actuator] }));
+      await edge.call('PUT', '', {});
+      await edge.call('PUT', '/features/led/desiredProperties/on', true);
+      await until(async () => (await edge.state()) === 'in-step');
+      outputs.onSet((path, value) => shown.push(path, value));
+      assert.deepEqual(await outputs.set('led/on', 0), { kind: 'done' });
+      assert.equal((await outputs.set('led/off', 0)).kind, 'refused');
+      assert.equal((await outputs.set('led/on', 'x')).kind, 'refused');
+    }
+    await using _edge = await startEdge(folder, port);
+    await until(() => led.values.length === 4);
+    assert.deepEqual(led.values, [true, 0, 'x', true]);
+    assert.deepEqual(shown, ['led/on', true, 'led/on', false, 'led/on', true]);
+  });
+
+  it('lets only so much wait for an output that hangs', async () => {
+    await using edge = await startEdge(mkdtempSync(join(root, 'edge-')));
+    const { promise, resolve } = Promise.withResolvers<{ kind: 'done' }>();
+    const hung: Actuator = {
+      ...{ property: 'valve/open', set: () => promise, [Symbol.dispose]: () => undefined },
+    };
+    const led = output('led/on');
+    const actuators = [hung, led.actuator];
+    await using mqtt = await startDevice(edge.port, { actuators });
+    const waiting = Array.from({ length: 100 }, () => mqtt.outputs.set('valve/open', true));
+    const refused = await mqtt.outputs.set('valve/open', true);
+    assert.equal(refused.kind === 'refused' && refused.code, 429);
+    assert.equal((await mqtt.outputs.set('led/on', true)).kind, 'done');
+    resolve({ kind: 'done' });
+    assert.ok((await Promise.all(waiting)).every(({ kind }) => kind === 'done'));
+    assert.equal((await mqtt.outputs.set('valve/open', true)).kind, 'done');
   });
 
   it('refuses acknowledgements of anything else, and of others', async () => {

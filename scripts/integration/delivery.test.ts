@@ -1,93 +1,11 @@
 import assert from 'node:assert/strict';
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { after, describe, it } from 'node:test';
+import { describe, it } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { type NewSample, type Outbox, openOutbox } from '#device-agent/outbox/outbox.ts';
-import { Publisher } from '#device-agent/outbox/publisher.ts';
-import { deviceAccessRules } from '#edge-node/broker/access-rules.ts';
-import { type Broker, startBroker } from '#edge-node/broker/broker.ts';
-import { TwinHost } from '#edge-node/twins/twin-host.ts';
-import { TwinStore } from '#edge-node/twins/twin-store.ts';
-import { systemClock as clock } from '#runtime/clock/system-clock.ts';
-import type { MqttClient } from '#runtime/mqtt/mqtt-client.ts';
-import { connectMqtt } from '#runtime/mqtt/mqtt-js-client.ts';
-import { createEvents } from '#runtime/observe/events.ts';
-import { silentLog as log } from '#runtime/observe/log.ts';
 import { plainTelemetryCodec as codec } from '#shared/wire/telemetry.ts';
 import { topicOf } from '#shared/wire/topics.ts';
 import { accountForDevice } from '../trial/accounting.ts';
 import { inTime, until } from './deadline.ts';
-
-const root = mkdtempSync(join(tmpdir(), 'diten-delivery-'));
-after(() => rmSync(root, { recursive: true }));
-const group = 'lab';
-
-/** The edge node's half of the way of a sample, to be stopped and started again. */
-async function startEdge(folder: string, port = 0) {
-  await using parts = new AsyncDisposableStack();
-  const events = createEvents(log, clock);
-  const store = parts.use(new TwinStore(join(folder, 'twins.sqlite'), { group, nowMs: 0 }));
-  const access = deviceAccessRules(group);
-  const limits = { payloadSizeBytesMax: 2 ** 20, clientsMax: 10 };
-  const broker: Broker = parts.use(
-    await startBroker({ host: '127.0.0.1', port, ...limits, access, events }),
-  );
-  const mqtt = broker.localClient();
-  await TwinHost.start({ store, mqtt, codec, group, twinsMax: 10, clock, events });
-  const kept = parts.move();
-  return {
-    store,
-    events,
-    port: broker.port,
-    [Symbol.asyncDispose]: () => kept.disposeAsync(),
-  };
-}
-
-async function startDevice(folder: string, port: number) {
-  await using parts = new AsyncDisposableStack();
-  const outbox: Outbox = parts.use(
-    openOutbox({
-      file: join(folder, 'outbox.sqlite'),
-      nowMs: clock.nowMs(),
-      unacknowledgedMax: 100_000,
-      acknowledgedKept: 10,
-    }),
-  );
-  const mqtt: MqttClient = parts.use(
-    connectMqtt({
-      url: `mqtt://127.0.0.1:${port}`,
-      clientId: 'mote-1',
-      username: outbox.epoch,
-      keepaliveSeconds: 5,
-      reconnectPeriodMs: 20,
-      log,
-    }),
-  );
-  const publisher = parts.use(
-    await Publisher.start({ outbox, mqtt, codec, group, device: 'mote-1', clock, log }),
-  );
-  const kept = parts.move();
-  return { outbox, mqtt, publisher, [Symbol.asyncDispose]: () => kept.disposeAsync() };
-}
-
-let time = 0;
-function samples(count: number): NewSample[] {
-  return Array.from({ length: count }, () => ({
-    property: 'environment/temperature',
-    timeMs: ++time,
-    value: Math.sin(time),
-    quality: 'ok',
-  }));
-}
-
-function folders() {
-  return {
-    deviceFolder: mkdtempSync(join(root, 'device-')),
-    edgeFolder: mkdtempSync(join(root, 'edge-')),
-  };
-}
+import { folders, group, samples, startDevice, startEdge } from './delivery.fixture.ts';
 
 function assertAllOnce(paths: ReturnType<typeof folders>, produced: number) {
   const account = accountForDevice('mote-1', paths);
@@ -96,6 +14,8 @@ function assertAllOnce(paths: ReturnType<typeof folders>, produced: number) {
     produced,
     committed: produced,
     droppedByRule: 0,
+    drops: {},
+    waiting: 0,
     missing: 0,
     duplicated: 0,
   });
@@ -155,6 +75,29 @@ describe('delivery', { timeout: 120_000 }, () => {
     await using _edge = await startEdge(paths.edgeFolder, port);
     await inTime(device.publisher.drained());
     assertAllOnce(paths, 7000);
+  });
+
+  it('tells the edge node what a full outbox dropped, by rule, and brings the rest', async () => {
+    const paths = folders();
+    await using edge = await startEdge(paths.edgeFolder);
+    const rules = [{ property: 'environment/*', drop: 'thin' as const }];
+    const limits = { unacknowledgedMax: 1000, rules };
+    await using device = await startDevice(paths.deviceFolder, edge.port, limits);
+    for (let i = 0; i < 3; i++) {
+      for (let part = 0; part < 5; part++) device.outbox.append(samples(500));
+      device.outbox.abandon(samples(3));
+      device.outbox.append(samples(7));
+      device.publisher.notify();
+      await inTime(device.publisher.drained());
+    }
+    const { produced, dropped } = device.outbox.counts();
+    assert.deepEqual([produced, dropped > 4000], [3 * 2510, true]);
+    const drops = { thin: dropped - 9, 'disk-full': 9 };
+    assert.deepEqual(edge.store.samples.dropped().get('mote-1'), drops);
+    assert.deepEqual(accountForDevice('mote-1', paths), {
+      ...{ id: 'mote-1', produced, committed: produced - dropped, droppedByRule: dropped, drops },
+      ...{ waiting: 0, missing: 0, duplicated: 0 },
+    });
   });
 
   it('takes nothing across a gap, and goes on', async () => {

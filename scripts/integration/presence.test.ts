@@ -68,7 +68,7 @@ function connect(device: string, epoch: string) {
   return { mqtt, clock, failures, [Symbol.asyncDispose]: () => mqtt[Symbol.asyncDispose]() };
 }
 
-describe('presence', { timeout: 20_000 }, () => {
+describe('presence', { timeout: 40_000 }, () => {
   it('brings the twin online with its units', async () => {
     await using _device = connect('mote-1', '0'.repeat(16));
     await until(() => store.get('mote-1')?.presence.online === true);

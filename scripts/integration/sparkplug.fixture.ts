@@ -28,6 +28,12 @@ export class Program implements AsyncDisposable {
     return new Program(process.execPath, [DITEN, ...args]);
   }
 
+  /** Resident memory now, in bytes. */
+  residentBytes(): number {
+    const status = readFileSync(`/proc/${this.#child.pid}/status`, 'utf8');
+    return Number(/VmRSS:\s+(\d+) kB/.exec(status)?.[1]) * 1024;
+  }
+
   /** Sends the signal and waits for the end; returns the exit code. */
   async end(signal: NodeJS.Signals): Promise<number | null> {
     this.#child.kill(signal);
@@ -83,19 +89,31 @@ export function writePlant({ root, mqttPort, httpPort, sparkplugUrl }: Plant) {
       'mote-1',
       `[mqtt]\nurl = "mqtt://127.0.0.1:${mqttPort}"\n` +
         `[sparkplug]\nprimaryHost = "edge-1"\n${url}\n` +
-        '[[sensors]]\nkind = "host"\nperiodMs = 50\n',
+        '[[sensors]]\nkind = "host"\nperiodMs = 50\n' +
+        '[[actuators]]\nkind = "simulated"\nproperty = "led/on"\n',
     ),
   };
 }
 
-/** What the edge node's `/status` says of Sparkplug; `undefined` while it does not answer. */
-export async function sparkplugStatus({ httpPort }: Plant): Promise<SparkplugStatus | undefined> {
+export interface PlantStatus {
+  readonly sparkplug: SparkplugStatus;
+  readonly devices: readonly { readonly id: string; readonly samples: number }[];
+  readonly events: Readonly<Record<string, number>>;
+}
+
+/** What the edge node's `/status` says; `undefined` while it does not answer. */
+export async function plantStatus({ httpPort }: Plant): Promise<PlantStatus | undefined> {
   try {
     const answer = await fetch(`http://127.0.0.1:${httpPort}/status`);
-    return ((await answer.json()) as { sparkplug: SparkplugStatus }).sparkplug;
+    return (await answer.json()) as PlantStatus;
   } catch {
     return undefined;
   }
+}
+
+/** What it says of Sparkplug. */
+export async function sparkplugStatus(plant: Plant): Promise<SparkplugStatus | undefined> {
+  return (await plantStatus(plant))?.sparkplug;
 }
 
 export interface DoctorReport {

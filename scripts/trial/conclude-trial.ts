@@ -1,4 +1,4 @@
-import { accountForDevice } from './accounting.ts';
+import { accountForDevice, finalAccount } from './accounting.ts';
 import { anomalyReport } from './anomaly.ts';
 import { feedbackReport } from './feedback-report.ts';
 import { ledgerReport, roundsOnLedger } from './ledger-report.ts';
@@ -21,10 +21,12 @@ export function concludeTrial(
   const ledger = ledgerReport(plan.edges, (index) => trial.edges[index]!.restarts);
   return {
     devices: plan.devices.map((device, index) => ({
-      ...accountForDevice(device.name, {
-        deviceFolder: device.dataFolder,
-        edgeFolder: device.edge.dataFolder,
-      }),
+      ...finalAccount(
+        accountForDevice(device.name, {
+          deviceFolder: device.dataFolder,
+          edgeFolder: device.edge.dataFolder,
+        }),
+      ),
       edge: device.edge.name,
       restarts: trial.devices[index]!.restarts,
     })),

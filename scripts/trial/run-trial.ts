@@ -21,6 +21,7 @@ import { type PlannedDevice, planTrial, type TrialPlan } from './trial-plan.ts';
 import { failuresOf, summaryOf } from './trial-report.ts';
 import { fetchStatuses, ledgersSettle } from './trial-status.ts';
 import { createTrialView, type TrialView } from './trial-view.ts';
+import { temporaryTrial, trialFile } from './verify-delivery.ts';
 
 export interface TrialOptions {
   readonly seconds: number;
@@ -129,7 +130,7 @@ function requireWritable(file: string): void {
 }
 
 function prepareFolder(data: string | undefined): string {
-  if (data === undefined) return mkdtempSync(join(tmpdir(), 'diten-trial-'));
+  if (data === undefined) return mkdtempSync(join(tmpdir(), temporaryTrial));
   const folder = resolve(data);
   try {
     mkdirSync(folder, { recursive: true });
@@ -166,12 +167,13 @@ function startPrograms(plan: TrialPlan, view: TrialView): RunningTrial {
 /** Writes down what runs where, for scripts that look into a running trial. */
 function describeTrial({ folder, edges, devices }: TrialPlan, trial: RunningTrial): void {
   const pids = [...trial.edges, ...trial.devices].map(({ pid }) => pid);
-  const programs = [...edges, ...devices].map(({ name, kind, configFile, dataFolder }, index) => ({
-    ...{ name, kind, configFile, dataFolder },
-    pid: pids[index],
-  }));
+  const programs = [...edges, ...devices].map((program, index) => {
+    const { name, kind, configFile, dataFolder } = program;
+    const edge = 'edge' in program ? { edge: program.edge.name } : {};
+    return { name, kind, configFile, dataFolder, ...edge, pid: pids[index] };
+  });
   const apiUrls = edges.map(({ apiUrl }) => apiUrl);
-  const file = join(folder, 'trial.json');
+  const file = join(folder, trialFile);
   writeFileSync(`${file}.new`, `${JSON.stringify({ apiUrls, programs }, null, 2)}\n`);
   renameSync(`${file}.new`, file);
 }

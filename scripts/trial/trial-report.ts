@@ -50,11 +50,18 @@ export interface LedgerNodeReport {
 
 /** Every reason why a trial failed, in a sentence each; none where it succeeded. */
 export function failuresOf({ devices, ledger }: TrialReport): string[] {
-  const failures = devices.flatMap(({ id, missing, duplicated }) => [
+  const failures = deliveryFailures(devices);
+  return ledger.verified ? failures : [...failures, `the ledger is not valid: ${ledger.failure}`];
+}
+
+/** Why accounts of delivery are not in order, a sentence each. */
+export function deliveryFailures(
+  devices: readonly Pick<DeviceAccount, 'id' | 'missing' | 'duplicated'>[],
+): string[] {
+  return devices.flatMap(({ id, missing, duplicated }) => [
     ...(missing === 0 ? [] : [`${id}: ${missing} samples are missing`]),
     ...(duplicated === 0 ? [] : [`${id}: ${duplicated} samples are stored twice`]),
   ]);
-  return ledger.verified ? failures : [...failures, `the ledger is not valid: ${ledger.failure}`];
 }
 
 /** The report as a person reads it. */

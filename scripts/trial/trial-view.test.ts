@@ -7,7 +7,9 @@ const status: NodeStatus = {
   node: 'edge-1',
   group: 'trial',
   uptimeSeconds: 3,
-  devices: [{ id: 'mote-1', online: true, samples: 50, ageMs: 4, anomalyScore: 0.127 }],
+  devices: [
+    { id: 'mote-1', online: true, samples: 50, dropped: {}, ageMs: 4, anomalyScore: 0.127 },
+  ],
   learning: {
     task: 't',
     phase: 'training',

@@ -7,12 +7,13 @@ import { TwinClient } from './twin-client.ts';
 
 export interface TwinOptions {
   readonly url: string;
+  readonly token?: string;
   readonly json: boolean;
 }
 
 /** `diten twin ls`: every twin of the edge node, or those of which `filter` (RQL) holds. */
 export async function listTwins(options: TwinOptions & { filter?: string }): Promise<void> {
-  const client = new TwinClient(options.url);
+  const client = new TwinClient(options);
   const items: JsonObject[] = [];
   for (let cursor: string | undefined, more = true; more; more = cursor !== undefined) {
     const after: string = cursor === undefined ? '' : `,cursor(${cursor})`;
@@ -36,9 +37,10 @@ export async function listTwins(options: TwinOptions & { filter?: string }): Pro
 export async function getTwin(
   id: string,
   path: string | undefined,
-  { url, revision, time }: TwinOptions & { revision?: string; time?: string },
+  options: TwinOptions & { revision?: string; time?: string },
 ): Promise<void> {
-  const client = new TwinClient(url);
+  const { revision, time } = options;
+  const client = new TwinClient(options);
   const query = new URLSearchParams({
     ...(revision === undefined ? {} : { 'at-historical-revision': revision }),
     ...(time === undefined ? {} : { 'at-historical-timestamp': time }),
@@ -52,9 +54,9 @@ export async function getTwin(
  */
 export async function setTwin(
   { id, path, value }: { id: string; path: string; value: string },
-  { url }: TwinOptions,
+  options: TwinOptions,
 ): Promise<void> {
-  const client = new TwinClient(url);
+  const client = new TwinClient(options);
   const [feature, property, ...rest] = path.split('/').filter((key) => key !== '');
   const isShort = rest.length === 0 && !['attributes', 'features'].includes(feature!) && property;
   const whole = isShort ? `features/${feature}/desiredProperties/${property}` : path;
@@ -67,8 +69,8 @@ export async function setTwin(
 }
 
 /** `diten twin watch`: prints each change of a twin, or of all, until it is ended. */
-export async function watchTwins(id: string | undefined, { url }: TwinOptions): Promise<void> {
-  const client = new TwinClient(url);
+export async function watchTwins(id: string | undefined, options: TwinOptions): Promise<void> {
+  const client = new TwinClient(options);
   const path = id === undefined ? '/api/2/things' : await client.thingPath(id);
   for await (const { data } of client.events(path)) {
     process.stdout.write(`${JSON.stringify(data)}\n`);
@@ -86,10 +88,10 @@ interface Explained {
 }
 
 /** `diten twin diff`: what is desired beside what is reported. */
-export async function diffTwin(id: string, { url, json }: TwinOptions): Promise<void> {
-  const client = new TwinClient(url);
+export async function diffTwin(id: string, options: TwinOptions): Promise<void> {
+  const client = new TwinClient(options);
   const delta = await client.ask(await client.thingPath(id, 'delta'));
-  if (json) return print(delta);
+  if (options.json) return print(delta);
   const rows = (delta as unknown as Explained[]).map((entry) => [
     entry.path,
     JSON.stringify(entry.desired),
@@ -103,10 +105,10 @@ export async function diffTwin(id: string, { url, json }: TwinOptions): Promise<
 }
 
 /** `diten twin why`: for each desired property why it is where it is. */
-export async function explainTwin(id: string, { url, json }: TwinOptions): Promise<void> {
-  const client = new TwinClient(url);
+export async function explainTwin(id: string, options: TwinOptions): Promise<void> {
+  const client = new TwinClient(options);
   const answer = await client.ask(await client.thingPath(id, 'why'));
-  if (json) return print(answer);
+  if (options.json) return print(answer);
   const explanations = answer as unknown as Explained[];
   if (explanations.length === 0) process.stdout.write('nothing is desired\n');
   for (const { path, desired, state, reasons } of explanations) {
@@ -118,9 +120,10 @@ export async function explainTwin(id: string, { url, json }: TwinOptions): Promi
 /** `diten twin history`: the newest revisions of a twin, or those from one to another. */
 export async function showHistory(
   id: string,
-  { url, json, ...range }: TwinOptions & { from?: number; to?: number },
+  options: TwinOptions & { from?: number; to?: number },
 ): Promise<void> {
-  const client = new TwinClient(url);
+  const { json, ...range } = options;
+  const client = new TwinClient(options);
   const path = await client.thingPath(id);
   const newest = ((await client.ask(path)) as { _revision: number })._revision;
   const to = Math.min(newest, range.to ?? newest);

@@ -19,16 +19,18 @@ export interface TwinEvent {
 /** An edge node's HTTP API as a command sees it: what is refused ends the command. */
 export class TwinClient {
   readonly #url: string;
+  readonly #headers: Readonly<Record<string, string>>;
   #group: string | undefined;
 
   /** @param url - Of the edge node, `http://host:port`. */
-  constructor(url: string) {
+  constructor({ url, token }: { url: string; token?: string }) {
     if (!URL.canParse(url) || !/^https?:/.test(url)) {
       throw new ProgramError('url-invalid', `--url: ${url} is no URL; give http://host:port`, {
         exit: exitCode.usage,
       });
     }
     this.#url = url.replace(/\/+$/, '');
+    this.#headers = token === undefined ? {} : { Authorization: `Bearer ${token}` };
   }
 
   /** The path of a thing, given its id or the device's name alone, and of a part of it. */
@@ -68,7 +70,7 @@ export class TwinClient {
     try {
       response = await fetch(`${this.#url}${path}`, {
         method,
-        headers: { ...type, ...headers },
+        headers: { ...this.#headers, ...type, ...headers },
         ...(body === undefined ? {} : { body: JSON.stringify(body) }),
       });
     } catch (cause) {

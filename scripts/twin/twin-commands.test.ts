@@ -1,18 +1,22 @@
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { fileURLToPath } from 'node:url';
+import { Access } from '#edge-node/api/access/access.ts';
 import { serveTwins } from '#edge-node/api/api.fixture.ts';
 import { TwinStore } from '#edge-node/twins/twin-store.ts';
 import { createManualClock } from '#runtime/clock/manual-clock.ts';
 import type { HttpServer } from '#runtime/http/serve-http.ts';
+import { createEvents } from '#runtime/observe/events.ts';
+import { silentLog } from '#runtime/observe/log.ts';
 
 const DITEN = fileURLToPath(new URL('../diten.ts', import.meta.url));
 const folder = mkdtempSync(join(tmpdir(), 'diten-twin-commands-'));
 const clock = createManualClock(5000);
+const events = createEvents(silentLog, clock);
 const twins = new TwinStore(join(folder, 'twins.sqlite'), { group: 'lab', nowMs: 0 });
 let server: HttpServer;
 
@@ -36,9 +40,14 @@ after(async () => {
   rmSync(folder, { recursive: true });
 });
 
-/** Runs `diten twin ...` as a process of its own. */
-function twin(...words: string[]): Promise<{ code: unknown; out: string; err: string }> {
-  const args = [DITEN, 'twin', ...words, ...(words.includes('--url') ? [] : ['--url', server.url])];
+/** Runs `diten twin ...`, against the served twins where it is told no other. */
+function twin(...words: string[]) {
+  return diten('twin', ...words, ...(words.includes('--url') ? [] : ['--url', server.url]));
+}
+
+/** Runs `diten ...` as a process of its own. */
+function diten(...words: string[]): Promise<{ code: unknown; out: string; err: string }> {
+  const args = [DITEN, ...words];
   return new Promise((resolve) => {
     execFile(process.execPath, args, (error, out, err) =>
       resolve({ code: error?.code ?? 0, out, err }),
@@ -69,6 +78,28 @@ describe('diten twin', { timeout: 60_000 }, () => {
       .split('\n')
       .map((line) => JSON.parse(line)._revision);
     assert.deepEqual(revisions, [2, 3]);
+  });
+
+  it('makes tokens, and shows the one it is given', async () => {
+    const config = join(folder, 'edge.toml');
+    const file = join(folder, 'api-tokens.json');
+    writeFileSync(config, `id = "edge-1"\ngroup = "lab"\ndata = "${folder}"\n`);
+    const made = await diten('token', 'new', '--config', config, '--name', 'eve');
+    assert.match(made.out, /^diten_[\w-]{43}\n$/);
+    const access = new Access({ tokens: file, isOpen: false, events });
+    await using guarded = await serveTwins({ twins, clock, access });
+    const url = ['--url', guarded.url];
+    const [without, shown, wrong] = await Promise.all([
+      twin('ls', ...url),
+      twin('ls', ...url, '--token', made.out.trim()),
+      twin('set', 'mote-1', 'led/on', 'true', ...url, '--token', made.out.trim()),
+    ]);
+    assert.match(without.err, /api:token.required/);
+    assert.match(shown.out, /lab:mote-1/);
+    assert.match(wrong.err, /api:role.insufficient: The token eve may only read/);
+    assert.match((await diten('token', 'ls', '--config', config)).out, /eve +read/);
+    assert.equal((await diten('token', 'rm', 'eve', '--config', config)).code, 0);
+    assert.equal((await diten('token', 'rm', 'eve', '--config', config)).code, 1);
   });
 
   it('says what is wrong and how to mend it', async () => {

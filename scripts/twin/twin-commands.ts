@@ -1,4 +1,4 @@
-import { type Command, InvalidArgumentError } from 'commander';
+import { type Command, InvalidArgumentError, Option } from 'commander';
 
 /** Adds `diten twin ...` to the program; each action loads what it needs when it runs. */
 export function addTwinCommands(program: Command): void {
@@ -8,6 +8,7 @@ export function addTwinCommands(program: Command): void {
       .command(name)
       .description(description)
       .option('--url <url>', 'the edge node', 'http://127.0.0.1:8080')
+      .addOption(new Option('--token <token>', 'where it asks for one').env('DITEN_TOKEN'))
       .option('--json', 'as JSON', false);
   const run = () => import('./run-twin.ts');
 

@@ -66,7 +66,7 @@ describe('births', () => {
     keeps(
       `tck-id-topics-nbirth-seq-num tck-id-topics-dbirth-seq tck-id-payloads-nbirth-seq
      tck-id-payloads-dbirth-seq tck-id-payloads-dbirth-seq-inc
-     tck-id-payloads-sequence-num-req-nbirth
+     tck-id-payloads-sequence-num-req-nbirth tck-id-payloads-sequence-num-zero-nbirth
      tck-id-message-flow-edge-node-birth-publish-nbirth-payload-seq
      tck-id-message-flow-device-birth-publish-dbirth-payload-seq
      tck-id-message-flow-edge-node-birth-publish-nbirth-payload

@@ -26,6 +26,8 @@ export interface Reading {
   readonly quality: MetricQuality;
   /** From before: sent as such, and never the current value. */
   readonly isHistorical?: boolean;
+  /** What changes with each value; of itself no reason to say the value again. */
+  readonly properties?: PropertySet;
 }
 
 export interface EdgeMetric {
@@ -61,12 +63,14 @@ export function isKnown({ current }: EdgeMetric, { value, quality }: Reading): b
 /** The metric in a message of data: by alias, without its data type. */
 export function dataMetric({ definition, alias, current }: EdgeMetric, reading: Reading): Metric {
   const wasGood = current.quality === 'good' && reading.quality === 'good';
+  const quality = wasGood ? [] : [qualityProperty(reading.quality)];
+  const all = [...quality, ...(reading.properties ?? [])];
   return {
     alias,
     timestampMs: reading.timestampMs,
     ...(reading.isHistorical ? { isHistorical: true } : {}),
     ...(definition.isTransient ? { isTransient: true } : {}),
-    ...(wasGood ? {} : { properties: [qualityProperty(reading.quality)] }),
+    ...(all.length > 0 ? { properties: all } : {}),
     value: wireValue(definition, reading),
   };
 }
@@ -75,7 +79,7 @@ export function dataMetric({ definition, alias, current }: EdgeMetric, reading: 
 export function birthMetric({ definition, alias, current }: EdgeMetric): Metric {
   const { name, datatype, properties = [] } = definition;
   const quality = current.quality === 'good' ? [] : [qualityProperty(current.quality)];
-  const all = [...properties, ...quality];
+  const all = [...properties, ...quality, ...(current.properties ?? [])];
   return {
     name,
     alias,

@@ -8,6 +8,8 @@ export interface BornMetric {
   readonly name: string;
   readonly datatype: Datatype;
   readonly alias?: bigint;
+  /** Whether the birth says that host applications may write it: `readOnly` is false. */
+  readonly isWritable?: true;
 }
 
 /** The metrics of an edge node or a device by name. */
@@ -86,10 +88,19 @@ export function readBirth(
       }
       aliases.set(alias, { device, name });
     }
-    metrics.set(name, { name, datatype, ...(alias === undefined ? {} : { alias }) });
+    metrics.set(name, {
+      ...{ name, datatype },
+      ...(alias === undefined ? {} : { alias }),
+      ...(isWritable(metric) ? { isWritable: true } : {}),
+    });
     values.push({ ...value.value, name });
   }
   return ok({ metrics, aliases, values });
+}
+
+function isWritable({ properties = [] }: Metric): boolean {
+  const readOnly = properties.find(({ key }) => key === 'readOnly')?.value;
+  return readOnly?.kind === 'boolean' && !readOnly.value;
 }
 
 /** The aliases without those of a device. */
@@ -110,7 +121,7 @@ export function resolveMetric(
   const name = metric.alias === undefined ? metric.name : owner?.name;
   const found = name === undefined ? undefined : born.metrics.get(name);
   if (found === undefined || (owner !== undefined && owner.device !== born.device)) {
-    return fail('metric-unknown', `data of ${label(metric)}, which no birth announced`);
+    return fail('metric-unknown', `${label(metric)} was not announced by a birth`);
   }
   if (metric.name !== undefined && metric.name !== found.name) {
     return fail('alias-conflict', `alias ${metric.alias} is of ${found.name}, not ${metric.name}`);

@@ -1,8 +1,9 @@
 import { type Failure, fail, ok, type Result } from '../basics/result.ts';
+import { resolveMetric } from './host-birth.ts';
 import type { HostNode } from './host-node-state.ts';
 import type { Metric, MetricValue } from './metric.ts';
-import { toWireValue } from './metric-value.ts';
-import { encodePayload } from './payload.ts';
+import { readValue, toWireValue } from './metric-value.ts';
+import { decodePayload, encodePayload } from './payload.ts';
 import type { Publication } from './publication.ts';
 import { formatTopic, type NodeAddress } from './topic.ts';
 
@@ -40,6 +41,56 @@ export function commandTo(
     metrics.push({ ...handle, timestampMs: wallMs, value: wire.value });
   }
   return ok(command(node.address, { device, metrics, wallMs }));
+}
+
+/** A value that some host application wants a metric of a device to have. */
+export interface OverheardWrite {
+  readonly name: string;
+  readonly value: MetricValue;
+}
+
+/**
+ * What a DCMD of any host application writes, by the births of the device it is for.
+ *
+ * Failures: `command-malformed`, `node-offline`, `metric-unknown` and `alias-conflict` as of data,
+ * `metric-read-only` (its birth does not say `readOnly` false), `value-mismatch`.
+ */
+export function overheardWrites(
+  node: HostNode | undefined,
+  { device, payload }: { readonly device: string; readonly payload: Uint8Array },
+): { readonly writes: readonly OverheardWrite[]; readonly refused: readonly Failure[] } {
+  const decoded = decodePayload(payload);
+  if (!decoded.ok) {
+    const message = `a command could not be read: ${decoded.error.message}`;
+    return { writes: [], refused: [{ code: 'command-malformed', message }] };
+  }
+  const unit = node?.devices.get(device);
+  if (node?.phase !== 'online' || !unit?.isUp) {
+    const message = `a command is for ${device}, which is not born; send it after its birth`;
+    return { writes: [], refused: [{ code: 'node-offline', message }] };
+  }
+  const born = { metrics: unit.metrics, aliases: node.aliases, device };
+  const read = decoded.value.metrics.map((metric) => readWrite(metric, born));
+  return {
+    writes: read.flatMap((each) => (each.ok ? [each.value] : [])),
+    refused: read.flatMap((each) => (each.ok ? [] : [each.error])),
+  };
+}
+
+function readWrite(
+  wanted: Metric,
+  born: Parameters<typeof resolveMetric>[1],
+): Result<OverheardWrite, Failure> {
+  const metric = resolveMetric(wanted, born);
+  if (!metric.ok) return fail(metric.error.code, `a command: ${metric.error.message}`);
+  const { name, datatype, isWritable } = metric.value;
+  if (!isWritable) return fail('metric-read-only', `a command writes ${name}, which cannot be`);
+  if (wanted.value === undefined || wanted.value === null) {
+    return fail('value-mismatch', `a command has no value for ${name}`);
+  }
+  const value = readValue(datatype, wanted.value);
+  if (value.ok) return ok({ name, value: value.value });
+  return fail('value-mismatch', `a command for ${name}: ${value.error.message}`);
 }
 
 /** NCMD that asks an edge node for its births. */

@@ -69,6 +69,7 @@ describe('a host application', () => {
      tck-id-host-topic-phid-death-qos tck-id-host-topic-phid-death-retain
      tck-id-host-topic-phid-death-topic tck-id-host-topic-phid-death-required
      tck-id-host-topic-phid-death-payload tck-id-host-topic-phid-death-payload-timestamp-connect
+     tck-id-host-topic-phid-death-payload-connect
      tck-id-payloads-state-will-message tck-id-payloads-state-will-message-qos
      tck-id-payloads-state-will-message-retain tck-id-payloads-state-will-message-payload
      tck-id-operational-behavior-host-application-death-payload`,
@@ -158,6 +159,8 @@ describe('a host application', () => {
      tck-id-operational-behavior-host-application-death-retained
      tck-id-operational-behavior-host-application-disconnect-intentional
      tck-id-host-topic-phid-death-payload-timestamp-disconnect-clean
+     tck-id-host-topic-phid-death-payload-disconnect-clean
+     tck-id-host-topic-phid-death-payload-disconnect-with-no-disconnect-packet
      tck-id-host-topic-phid-death-payload-timestamp-disconnect-with-no-disconnect-packet
      tck-id-conformance-primary-host tck-id-components-ph-state tck-id-intro-sparkplug-host-state`,
       'says that it is offline, with the time, before it disconnects',

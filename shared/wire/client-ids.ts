@@ -3,11 +3,11 @@ import { nameSchema } from './names.ts';
 /**
  * What a client is at the broker. `device`: the agent's own channels. `sparkplug`: the same agent
  * as an edge node of Sparkplug. `host`: the edge node as Sparkplug's host application. `observer`:
- * somebody who only reads Sparkplug's messages.
+ * somebody who only reads Sparkplug's messages. `operator`: one who also writes to outputs over it.
  */
-export type ClientRole = 'device' | 'sparkplug' | 'host' | 'observer';
+export type ClientRole = 'device' | 'sparkplug' | 'host' | 'observer' | 'operator';
 
-const suffixed: readonly ClientRole[] = ['sparkplug', 'host', 'observer'];
+const suffixed: readonly ClientRole[] = ['sparkplug', 'host', 'observer', 'operator'];
 
 /** `NAME` for a device, else `NAME.ROLE`: a name has no dot, so that no id stands for two. */
 export function clientIdOf(name: string, role: ClientRole): string {

@@ -14,6 +14,10 @@ const good = {
   samples: [[0, 1000, 27.5, 0]],
 } as const;
 
+const sample = [0, 1000, 27.5, 0] as const;
+const skip = [[1, 1]] as const;
+const far = [[1, Number.MAX_SAFE_INTEGER - 500]] as const;
+
 function refusal(document: Plain): string {
   const decoded = plainTelemetryCodec.decode(encodeCanonical(document));
   return decoded.ok ? 'was accepted' : decoded.error.code;
@@ -50,6 +54,20 @@ describe('telemetry codec', () => {
     );
   });
 
+  it('gives back gaps, the run, and what was dropped', () => {
+    const samples = [7, 8, 11, 20].map((sequence) => ({
+      ...{ sequence, property: 'a/b', timeMs: 1, value: 2, quality: 'ok' as const },
+    }));
+    const sent = {
+      ...{ epoch: good.epoch, available: 2, after: 4, samples },
+      run: { id: '01234567', first: 7 },
+      dropped: [{ property: 'a/b', rule: 'thin' as const, count: 12 }],
+    };
+    const decoded = plainTelemetryCodec.decode(plainTelemetryCodec.encode(sent));
+    assert.ok(decoded.ok);
+    assert.deepEqual(decoded.value, sent);
+  });
+
   it('accepts the message the refusals are made from', () => {
     assert.ok(plainTelemetryCodec.decode(encodeCanonical(good)).ok);
   });
@@ -68,6 +86,13 @@ describe('telemetry codec', () => {
     ['too many samples', { ...good, samples: new Array(501).fill([0, 0, 0, 0]) }],
     ['a sequence beyond counting', { ...good, first: 2 ** 60 }],
     ['a first sequence the others cannot follow', { ...good, first: Number.MAX_SAFE_INTEGER }],
+    ['a gap before its first sample that begins behind it', { ...good, after: 5 }],
+    ['a run that begins behind its samples', { ...good, run: { id: '01234567', first: 6 } }],
+    ['a run without a name', { ...good, run: { id: 'x', first: 1 } }],
+    ['a gap before a sample there is not', { ...good, skips: [[1, 1]] }],
+    ['the same gap twice', { ...good, samples: [sample, sample], skips: [...skip, ...skip] }],
+    ['a gap beyond counting', { ...good, first: 500, samples: [sample, sample], skips: far }],
+    ['a rule that is not known', { ...good, dropped: [['a/b', 'bored', 1]] }],
   ] as const) {
     it(`refuses ${name}`, () => assert.equal(refusal(document as Plain), 'message-invalid'));
   }

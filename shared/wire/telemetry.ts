@@ -1,12 +1,16 @@
 import { z } from 'zod';
 import { err, ok } from '../basics/result.ts';
 import { qualities, type Sample } from '../twin/sample.ts';
+import { type DropCount, dropRules, RUNS_KEPT, type StreamRun } from '../twin/sample-stream.ts';
 import { type MessageCodec, messageCodec } from './message.ts';
 import { epochSchema, propertySchema } from './names.ts';
 
 export const SAMPLES_PER_MESSAGE_MAX = 500;
 
-/** Samples on their way to the twin: consecutive sequences of one epoch, oldest first. */
+/** Properties and rules a message tells counts of. */
+export const DROP_COUNTS_MAX = 1000;
+
+/** Samples on their way to the twin: sequences of one epoch and run, oldest first. */
 export interface DataMessage {
   readonly epoch: string;
   /**
@@ -14,7 +18,14 @@ export interface DataMessage {
    * dropped by rule: the receiver need not wait for them.
    */
   readonly available: number;
+  /** The sequences behind it and before the first sample were dropped; there are none else. */
+  readonly after?: number;
+  /** Sequences left out between two samples were dropped by rule. */
   readonly samples: readonly Sample[];
+  /** The run of the agent that took them; not said of samples from before there were runs. */
+  readonly run?: StreamRun;
+  /** What was dropped of the epoch so far, where that changed. */
+  readonly dropped?: readonly DropCount[];
 }
 
 /** What the edge node holds durably: every sequence of the epoch up to this one. */
@@ -22,6 +33,8 @@ export interface CommittedMessage {
   readonly v: 1;
   readonly epoch: string;
   readonly sequence: number;
+  /** The newest runs those are of, oldest first; where the device tells its runs. */
+  readonly runs?: readonly StreamRun[] | undefined;
 }
 
 /** The last millisecond a JavaScript date reaches (ECMA-262, 21.4.1.1). */
@@ -32,6 +45,11 @@ const sequenceSchema = z
   .int()
   .min(1)
   .max(Number.MAX_SAFE_INTEGER - SAMPLES_PER_MESSAGE_MAX);
+
+const runSchema = z.strictObject({
+  id: z.string().regex(/^[0-9a-f]{8}$/, 'expected 8 hex digits'),
+  first: sequenceSchema,
+});
 
 const wireSchema = z.strictObject({
   v: z.literal(1),
@@ -53,16 +71,30 @@ const wireSchema = z.strictObject({
     )
     .min(1)
     .max(SAMPLES_PER_MESSAGE_MAX),
+  after: z.int().nonnegative().optional(),
+  /** `[index of a sample, how many sequences before it were dropped]`, by index. */
+  skips: z
+    .array(z.tuple([z.int().min(1), sequenceSchema]))
+    .min(1)
+    .max(SAMPLES_PER_MESSAGE_MAX)
+    .optional(),
+  run: runSchema.optional(),
+  dropped: z
+    .array(z.tuple([propertySchema, z.enum(dropRules), sequenceSchema]))
+    .min(1)
+    .max(DROP_COUNTS_MAX)
+    .optional(),
 });
 
 const wireCodec = messageCodec('data', wireSchema);
 
 /**
  * The plain telemetry codec: `{v, epoch, available, first, properties, samples}`, a sample being
- * `[index of its property, time in ms, value, index of its quality]`.
+ * `[index of its property, time in ms, value, index of its quality]`. Where sequences were dropped,
+ * `after` and `skips` say so; `dropped` counts them: a message without is what older devices send.
  */
 export const plainTelemetryCodec: MessageCodec<DataMessage> = {
-  encode({ epoch, available, samples }) {
+  encode({ epoch, available, after, samples, run, dropped = [] }) {
     const properties = [...new Set(samples.map(({ property }) => property))];
     const indexOf = new Map(properties.map((property, index) => [property, index]));
     return wireCodec.encode({
@@ -77,22 +109,33 @@ export const plainTelemetryCodec: MessageCodec<DataMessage> = {
         value,
         qualities.indexOf(quality),
       ]),
+      ...encodeSkips(samples),
+      ...(after === undefined ? {} : { after }),
+      ...(run === undefined ? {} : { run }),
+      ...(dropped.length === 0
+        ? {}
+        : { dropped: dropped.map(({ property, rule, count }) => [property, rule, count]) }),
     });
   },
 
   decode(bytes) {
     const decoded = wireCodec.decode(bytes);
     if (!decoded.ok) return decoded;
-    const { epoch, available, first, properties, samples } = decoded.value;
+    const { epoch, available, after, first, properties, samples, run } = decoded.value;
     const foreign = samples.find(([property]) => properties[property] === undefined);
-    if (foreign !== undefined || available > first) {
+    const sequences = decodeSequences(decoded.value);
+    const begins = available <= first && (after ?? 0) < first && (run?.first ?? 1) <= first;
+    if (foreign !== undefined || sequences === undefined || !begins) {
       return err({ code: 'message-invalid', message: 'data: its parts contradict each other' });
     }
     return ok({
       epoch,
       available,
+      ...(after === undefined ? {} : { after }),
+      ...(run === undefined ? {} : { run }),
+      ...decodeDropped(decoded.value),
       samples: samples.map(([property, timeMs, value, quality], index) => ({
-        sequence: first + index,
+        sequence: sequences[index]!,
         property: properties[property]!,
         timeMs,
         value,
@@ -102,7 +145,41 @@ export const plainTelemetryCodec: MessageCodec<DataMessage> = {
   },
 };
 
+type WireMessage = z.infer<typeof wireSchema>;
+
+function encodeSkips(samples: readonly Sample[]): Pick<WireMessage, 'skips'> {
+  const skips = samples.flatMap(({ sequence }, index): [number, number][] => {
+    const skipped = sequence - (samples[index - 1]?.sequence ?? sequence - 1) - 1;
+    return skipped > 0 ? [[index, skipped]] : [];
+  });
+  return skips.length === 0 ? {} : { skips };
+}
+
+/** The sequence of each sample; `undefined` where the message contradicts itself. */
+function decodeSequences({ first, samples, skips = [] }: WireMessage): number[] | undefined {
+  const skippedAt = new Map(skips);
+  if (skippedAt.size < skips.length || skips.some(([index]) => index >= samples.length)) {
+    return undefined;
+  }
+  let next = first;
+  const sequences = samples.map((_, index) => {
+    next += skippedAt.get(index) ?? 0;
+    return next++;
+  });
+  return next <= Number.MAX_SAFE_INTEGER ? sequences : undefined;
+}
+
+function decodeDropped({ dropped = [] }: WireMessage): Pick<DataMessage, 'dropped'> {
+  if (dropped.length === 0) return {};
+  return { dropped: dropped.map(([property, rule, count]) => ({ property, rule, count })) };
+}
+
 export const committedCodec: MessageCodec<CommittedMessage> = messageCodec(
   'committed',
-  z.strictObject({ v: z.literal(1), epoch: epochSchema, sequence: z.int().nonnegative() }),
+  z.strictObject({
+    v: z.literal(1),
+    epoch: epochSchema,
+    sequence: z.int().nonnegative(),
+    runs: z.array(runSchema).min(1).max(RUNS_KEPT).optional(),
+  }),
 );

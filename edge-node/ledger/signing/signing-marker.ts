@@ -1,4 +1,4 @@
-import { closeSync, fsyncSync, openSync, readFileSync, renameSync, writeSync } from 'node:fs';
+import { closeSync, fsyncSync, openSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { z } from 'zod';
 import { configurationError } from '#runtime/process/program-error.ts';
@@ -63,7 +63,8 @@ export class SigningMarker {
     const beside = `${this.#file}.new`;
     const descriptor = openSync(beside, 'w', 0o600);
     try {
-      writeSync(descriptor, `${JSON.stringify({ v: 1, genesis: this.#genesis, run })}\n`);
+      // All of it or an error: a full disk takes a part, and says so only to who writes the rest.
+      writeFileSync(descriptor, `${JSON.stringify({ v: 1, genesis: this.#genesis, run })}\n`);
       fsyncSync(descriptor);
     } finally {
       closeSync(descriptor);

@@ -5,6 +5,7 @@ import { editFeatures } from './edit-features.ts';
 import { checkJson, isJsonObject, type JsonObject, type JsonValue } from './json.ts';
 import { parsePointer, valueAt, withoutValueAt, withValueAt } from './json-pointer.ts';
 import { applyMergePatch, checkPatch, nestPatch } from './merge-patch.ts';
+import { checkRelations } from './relations.ts';
 import { type Thing, thingContent, thingDocument } from './thing.ts';
 import { parseContent } from './thing-content.ts';
 import {
@@ -39,6 +40,8 @@ export function editThing(
   if (!edited.ok) return edited;
   const content = parseContent(edited.value, thing.thingId);
   if (!content.ok) return content;
+  const related = checkRelations(content.value.attributes, thing);
+  if (!related.ok) return related;
   const deleted = whole && edit.op === 'delete';
   const features = editFeatures(thing, content.value.features, {
     nowMs,

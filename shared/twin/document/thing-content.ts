@@ -19,18 +19,20 @@ export interface Content {
   readonly features: Readonly<Record<string, ContentFeature>>;
 }
 
-const objectSchema = z.custom<JsonObject>(isJsonObject, 'expected an object');
-const definitionSchema = z.string().min(1).max(1024);
-const featureSchema = z.strictObject({
+export const jsonObjectSchema = z
+  .custom<JsonObject>(isJsonObject, 'expected an object')
+  .meta({ type: 'object' });
+export const definitionSchema = z.string().min(1).max(1024);
+export const featureSchema = z.strictObject({
   definition: z.array(definitionSchema).min(1).max(16).optional(),
-  properties: objectSchema.default({}),
-  desiredProperties: objectSchema.default({}),
+  properties: jsonObjectSchema.default({}),
+  desiredProperties: jsonObjectSchema.default({}),
 });
-const contentSchema = z.strictObject({
+export const contentSchema = z.strictObject({
   thingId: z.string().optional(),
   definition: definitionSchema.nullish().transform((definition) => definition ?? undefined),
-  attributes: objectSchema.nullish().transform((attributes) => attributes ?? {}),
-  features: objectSchema.nullish().transform((features) => features ?? {}),
+  attributes: jsonObjectSchema.nullish().transform((attributes) => attributes ?? {}),
+  features: jsonObjectSchema.nullish().transform((features) => features ?? {}),
 });
 
 /**
