@@ -148,7 +148,7 @@ export class Mempool implements Disposable {
   async submit(encoded: EncodedTransaction): Promise<Result<Receipt, Failure>> {
     const { digest } = encoded;
     if (this.#isClosed) return fail('ledger-closed', 'this node is stopping; send it to another');
-    const place = this.#ledger.transaction(digest);
+    const place = this.#committed(encoded);
     if (place !== undefined) return ok(receiptOf(digest, place));
     if (this.#pending.get(digest) === undefined) {
       const taken = this.#take(encoded);
@@ -209,8 +209,17 @@ export class Mempool implements Disposable {
     // A copy, so that no larger message stays in memory with it.
     const decoded = decodeTransaction(bytes.slice(), digest);
     if (!decoded.ok) return decoded;
-    if (this.#ledger.transaction(digest) !== undefined) return undefined;
+    if (this.#committed(decoded.value) !== undefined) return undefined;
     return this.#take(decoded.value);
+  }
+
+  /** Where it is recorded: the disk is asked only for a sequence that is used. */
+  #committed({
+    digest,
+    transaction,
+  }: EncodedTransaction): ReturnType<MempoolLedger['transaction']> {
+    const isUsed = transaction.signerSequence < this.nextSequence(transaction.keyId);
+    return isUsed ? this.#ledger.transaction(digest) : undefined;
   }
 
   #tell(encoded: EncodedTransaction): void {
