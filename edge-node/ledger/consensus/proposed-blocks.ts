@@ -221,7 +221,7 @@ export class ProposedBlocks {
     const bytes = encodeBlock(block);
     // Names are shorter than what they stand for.
     if (bytes.length > BLOCK_SIZE_BYTES_MAX) {
-      const message = `the block takes ${bytes.length} bytes of the ${BLOCK_SIZE_BYTES_MAX} allowed`;
+      const message = `the block takes ${bytes.length} bytes, of ${BLOCK_SIZE_BYTES_MAX} allowed`;
       return fail('block-malformed', message);
     }
     this.#keepNew(hash as Digest, { block, bytes });
