@@ -91,7 +91,8 @@ function atLeast(min: number, number: number): number {
 function readBytes(length: number): Plain | typeof LEFT_OUT {
   if (length > input.length - at) return LEFT_OUT;
   at += length;
-  return input.slice(at - length, at);
+  // A subclass of Uint8Array may have a `slice` that copies nothing.
+  return new Uint8Array(input.subarray(at - length, at));
 }
 
 function readText(length: number): string | undefined {

@@ -206,8 +206,9 @@ export class Mempool implements Disposable {
   #takeBytes(bytes: Uint8Array, digest: Digest): Result<undefined, Failure> | undefined {
     if (this.#pending.get(digest) !== undefined || this.#recent.has(digest)) return undefined;
     if (this.#isClosed) return undefined;
-    // A copy, so that no larger message stays in memory with it.
-    const decoded = decodeTransaction(bytes.slice(), digest);
+    // In memory of its own, so that no larger message stays with it.
+    const own = bytes.length === bytes.buffer.byteLength ? bytes : bytes.slice();
+    const decoded = decodeTransaction(own, digest);
     if (!decoded.ok) return decoded;
     if (this.#committed(decoded.value) !== undefined) return undefined;
     return this.#take(decoded.value);
