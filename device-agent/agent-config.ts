@@ -3,6 +3,7 @@ import { isSparkplugId } from '#shared/sparkplug/topic.ts';
 import { nameSchema, propertySchema } from '#shared/wire/names.ts';
 import { actuatorsSchema } from './control/actuator-config.ts';
 import { quotaRuleSchema } from './outbox/quota.ts';
+import { reportingSchema } from './reporting/reporting-config.ts';
 import { sensorSchema } from './sensors/sensor-config.ts';
 
 /** The configuration of one device agent. */
@@ -66,6 +67,7 @@ export const agentConfigSchema = z.strictObject({
     })
     .prefault({}),
   sensors: z.array(sensorSchema).min(1),
+  reporting: reportingSchema,
   actuators: actuatorsSchema,
 });
 export type AgentConfig = z.infer<typeof agentConfigSchema>;

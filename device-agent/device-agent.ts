@@ -19,8 +19,10 @@ import { Learner } from './learning/learner.ts';
 import { type NewSample, type Outbox, openOutbox } from './outbox/outbox.ts';
 import { Publisher } from './outbox/publisher.ts';
 import { type PresenceFacts, presenceBytes, watchPresence } from './presence.ts';
+import { samplesOf } from './reporting/reporter.ts';
+import { startReporting } from './reporting/start-reporting.ts';
 import { startSampler } from './sensors/sampler.ts';
-import type { Reading, Sensor } from './sensors/sensor.ts';
+import type { Sensor } from './sensors/sensor.ts';
 import { createSensors } from './sensors/sensor-config.ts';
 import { startSparkplug } from './sparkplug/start-sparkplug.ts';
 import { openCheckpointStore } from './training/checkpoint-store.ts';
@@ -53,8 +55,9 @@ export async function startDeviceAgent(
   const will = presenceWill(config, presence);
   const mqtt = parts.use(connect(config, { epoch: outbox.epoch, will, log }));
   const { historyPerSecond } = config.outbox;
-  const publishing = { codec: plainTelemetryCodec, historyPerSecond, group, device, clock, log };
-  const publisher = parts.use(await Publisher.start({ ...publishing, outbox, mqtt }));
+  const link = { outbox, mqtt, group, device, clock, log };
+  const publishing = { ...link, codec: plainTelemetryCodec, historyPerSecond };
+  const publisher = parts.use(await Publisher.start(publishing));
   const outputs = await startControl(config, { mqtt, outbox, actuators, log });
   watchPresence({ mqtt, group, device, presence, clock, log, fail });
 
@@ -71,16 +74,15 @@ export async function startDeviceAgent(
     onScores: (scores) => stored(scores, scores),
     onModel: (digest) => sparkplug?.showModel(digest),
   });
-  const learning = { outbox, trainer, checkpoints, forecaster };
-  parts.use(await Learner.start({ mqtt, group, device, ...learning, clock, log }));
+  parts.use(await Learner.start({ ...link, trainer, checkpoints, forecaster }));
+  const reporting = parts.use(startReporting(config.reporting, { ...link, sensors }));
   const sampler = startSampler({
     sensors,
     clock,
     log,
     sink(readings) {
-      const samples = readings.flatMap(samplesOf);
-      outbox.append(samples);
-      stored(samples, samples);
+      const { measured, taken } = reporting.store(readings);
+      stored(measured, taken);
       forecaster.observe(readings);
     },
     lost(readings, cause) {
@@ -133,10 +135,6 @@ async function startControl(
   return outputs;
 }
 
-function samplesOf({ timeMs, values }: Reading): NewSample[] {
-  return values.map(({ property, value, quality }) => ({ property, timeMs, value, quality }));
-}
-
 function requireThermometer({ training }: AgentConfig, sensors: readonly Sensor[]): void {
   const wanted = training.temperature?.property;
   const given = sensors.flatMap(({ properties }) => properties.map(({ property }) => property));
@@ -151,7 +149,7 @@ function trainingBudget({ training }: AgentConfig, outbox: Outbox): TrainingBudg
   const { cpuShare, temperature } = training;
   if (temperature === undefined) return { cpuShare };
   const { property, celsiusMax } = temperature;
-  const readCelsius = () => outbox.newestOf(property, 1)[0]?.value ?? undefined;
+  const readCelsius = () => outbox.measured.newestOf(property, 1)[0]?.value ?? undefined;
   return { cpuShare, mayTrain: createTemperatureLimit({ readCelsius, celsiusMax }) };
 }
 

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { feedbackRulesSchema } from '#shared/feedback/feedback-rule.ts';
 import { nameSchema, propertySchema } from '#shared/wire/names.ts';
+import { retentionSchema } from './twins/retention-config.ts';
 
 const listenerSchema = (port: number) =>
   z
@@ -105,7 +106,17 @@ export const edgeConfigSchema = z.strictObject({
       nodesMax: z.int().min(1).max(10_000).default(1000),
     })
     .prefault({}),
-  twins: z.strictObject({ max: z.int().min(1).default(10_000) }).prefault({}),
+  twins: z
+    .strictObject({
+      max: z.int().min(1).default(10_000),
+      /** Of all things together, as JSON; in memory they take some three times that. */
+      sizeBytesMax: z
+        .int()
+        .min(2 ** 20)
+        .default(128 * 2 ** 20),
+    })
+    .prefault({}),
+  retention: retentionSchema,
   ledger: ledgerSchema,
   /** The learning task; none where left out. */
   learning: learningSchema.optional(),

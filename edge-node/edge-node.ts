@@ -9,11 +9,15 @@ import { startBroker } from './broker/broker.ts';
 import { groupAccessRules } from './broker/sparkplug-rules.ts';
 import type { EdgeConfig } from './edge-config.ts';
 import { startLearning } from './federation/start-learning.ts';
+import { EdgeMap } from './forwarding/edge-map.ts';
+import { Forwarder } from './forwarding/forwarder.ts';
 import { barredBy, isBarred, startLedger } from './ledger/start-ledger.ts';
 import { sparkplugAccess, startSparkplugHost } from './sparkplug/start-sparkplug.ts';
+import { startBackTestHost } from './twins/back-test-host.ts';
 import { CommandSender } from './twins/control/command-sender.ts';
 import { DesiredPublisher } from './twins/control/desired-publisher.ts';
 import { FeedbackHost } from './twins/feedback-host.ts';
+import { RetentionHost } from './twins/retention-host.ts';
 import { TwinHost } from './twins/twin-host.ts';
 import { TwinPlacement } from './twins/twin-placement.ts';
 import { TwinStore } from './twins/twin-store.ts';
@@ -30,7 +34,10 @@ export async function startEdgeNode(config: EdgeConfig, log: Log): Promise<Async
   await using parts = new AsyncDisposableStack();
   const folder = parts.use(openDataFolder(config.data));
   const twins = parts.use(
-    new TwinStore(folder.file('twins.sqlite'), { group, nowMs: clock.nowMs() }),
+    new TwinStore(folder.file('twins.sqlite'), {
+      ...{ group, nowMs: clock.nowMs(), retention: config.retention },
+      sizeBytesMax: config.twins.sizeBytesMax,
+    }),
   );
   const { ledger, payloads, network, member } = parts.use(
     await startLedger({ config, folder, clock, events, log }),
@@ -46,7 +53,9 @@ export async function startEdgeNode(config: EdgeConfig, log: Log): Promise<Async
   const codec = plainTelemetryCodec;
   const twinsMax = config.twins.max;
   await TwinHost.start({ store: twins, mqtt, codec, group, twinsMax, clock, events });
+  await startBackTestHost({ store: twins, mqtt, group, events });
   parts.use(await DesiredPublisher.start({ store: twins, mqtt, group, clock, events }));
+  parts.use(new RetentionHost({ store: twins, clock, events }));
   parts.use(new FeedbackHost({ store: twins, rules: config.feedback, clock, events }));
   const commands = parts.use(await CommandSender.start({ mqtt, group, clock, events }));
   const placement = parts.use(new TwinPlacement({ ledger: member, twins, clock, events }));
@@ -60,8 +69,10 @@ export async function startEdgeNode(config: EdgeConfig, log: Log): Promise<Async
   const sparkplug = parts.use(startSparkplugHost(config, host));
   const status = () => ({ ...nodeStatus(sources), sparkplug: sparkplug?.status() ?? null });
   const seenLive = (device: string) => sparkplug?.presenceOf(device);
-  const served = { twins, ledger, commands, clock, events, status, seenLive };
-  const http = parts.use(await startApi({ config, folder, ...served }));
+  const edges = new EdgeMap({ state: ledger.state, self: member.node.name });
+  const forwarder = new Forwarder({ network, edges, clock, events });
+  const served = { twins, ledger, commands, forwarder, clock, events, status, seenLive };
+  const http = parts.use(await startApi({ config, folder, network, ...served }));
   log.info({ api: http.url, mqttPort: broker.port, peers: network.addresses }, 'edge node is up');
   return parts.move();
 }

@@ -11,10 +11,17 @@ const round = (number: number, loss: number) => ({
 });
 const nodes = [4, 4, 3, 4].map((height) => ({ height, verified: true }));
 const ledger = { height: 4, verified: true, nodes };
+const prediction = [2, 3].flatMap((mote) =>
+  ['temperature', 'humidity'].map((property) => ({
+    ...{ device: `mote-${mote}`, property, tolerance: 0.1, worstError: 0.1 },
+    ...{ samples: 100, reports: 10, factor: 10 },
+  })),
+);
 const good = {
   devices: ['a', 'b', 'c', 'd', 'e'].map(device),
   rounds: [0.3, 0.4, 0.3, 0.25, 0.2].map((loss, index) => round(index + 1, loss)),
   anomaly: ['mote-1', 'mote-4'].map((device) => ({ device, auc: 0.98 })),
+  prediction,
   ledger,
   seconds: { install: 0, toFirstTwin: 1.5 },
 };
@@ -49,6 +56,22 @@ describe('trial report check', () => {
       { ...good, anomaly: [good.anomaly[0], { device: 'mote-4', auc: 0.9 }] },
       'anomaly.1.auc',
     ],
+    [
+      'a twin that was off by too much',
+      { ...good, prediction: [{ ...prediction[0], worstError: 0.2 }, ...prediction.slice(1)] },
+      'prediction.0',
+    ],
+    [
+      'a twin without an answer',
+      { ...good, prediction: [{ ...prediction[0], worstError: null }, ...prediction.slice(1)] },
+      'prediction.0.worstError',
+    ],
+    [
+      'a device that sent nearly everything',
+      { ...good, prediction: [{ ...prediction[0], factor: 1.2 }, ...prediction.slice(1)] },
+      'prediction.0.factor',
+    ],
+    ['no prediction', { ...good, prediction: [] }, 'prediction'],
     ['a broken ledger', { ...good, ledger: { ...ledger, verified: false } }, 'ledger.verified'],
     [
       'one broken file of the ledger',

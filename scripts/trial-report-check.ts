@@ -6,6 +6,8 @@ const DEVICES_MIN = 5;
 const ROUNDS_MIN = 5;
 const AUC_MIN = 0.97;
 const NODES = 4;
+/** Of the samples, those that are sent. */
+const FACTOR_MIN = 5;
 
 const count = z.int().nonnegative();
 
@@ -37,6 +39,23 @@ const reportSchema = z.object({
   anomaly: z
     .array(z.object({ device: z.string(), auc: z.number().min(AUC_MIN) }))
     .length(2, { error: 'not both motes with events have a score' }),
+  prediction: z
+    .array(
+      z
+        .object({
+          device: z.string(),
+          property: z.string(),
+          tolerance: z.number().positive(),
+          worstError: z.number(),
+          samples: count.positive(),
+          reports: count.positive(),
+          factor: z.number().min(FACTOR_MIN),
+        })
+        .refine(({ worstError, tolerance }) => worstError <= tolerance, {
+          error: 'a twin was off by more than its tolerance',
+        }),
+    )
+    .length(4, { error: 'not every property that is sent in part is accounted for' }),
   ledger: z.object({
     height: count.positive(),
     verified: z.literal(true),

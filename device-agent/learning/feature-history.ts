@@ -10,8 +10,9 @@ export interface FeatureReading {
 }
 
 /**
- * The device's own record for learning: the newest `count` readings in the outbox, or of it up to
- * the sequence `through`, at which every feature of the task was measured well, oldest first.
+ * The device's own record for learning: the newest `count` readings that were measured, or of them
+ * up to the mark `through`, at which every feature of the task was measured well, oldest first.
+ * Whether they were all sent makes no difference.
  */
 export function recallFeatures(
   outbox: Outbox,
@@ -19,7 +20,7 @@ export function recallFeatures(
   { count, through }: { readonly count: number; readonly through?: number },
 ): FeatureReading[] {
   const [first, ...others] = features.map(({ property }) =>
-    outbox.newestOf(property, count, through),
+    outbox.measured.newestOf(property, count, through),
   );
   const valuesByTime = others.map(
     (samples) => new Map(samples.map((sample) => [sample.timeMs, sample])),

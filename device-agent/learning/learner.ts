@@ -205,7 +205,7 @@ export class Learner implements Disposable {
     // Of another task, round or base than this one nothing is ever gone on with.
     const name = `${task}/${round}/${model.digest}`;
     checkpoints.keepOnly(name);
-    const through = checkpoints.dataEndOf(name) ?? outbox.counts().produced;
+    const through = checkpoints.dataEndOf(name) ?? outbox.measured.mark();
     const slot = checkpoints.slot(name, through);
     const readings = recallFeatures(outbox, definition, { count: definition.readings, through });
     const windows = trainingWindows(

@@ -1,4 +1,5 @@
 import type { Database } from '#runtime/database/database.ts';
+import { textToMark } from '#shared/twin/prediction/report-chain.ts';
 import { qualities, type Sample } from '#shared/twin/sample.ts';
 
 export interface StateRow {
@@ -15,12 +16,13 @@ export interface SampleRow {
   time_ms: number;
   value: number | null;
   quality: number;
+  report: string | null;
 }
 
 /** All that an outbox asks of its file. */
 export function prepareOutbox(database: Database) {
   const columns =
-    'SELECT sequence, properties.name AS property, time_ms, value, quality ' +
+    'SELECT sequence, properties.name AS property, time_ms, value, quality, report ' +
     'FROM samples JOIN properties ON properties.id = property';
   return {
     begin: database.prepare('INSERT OR IGNORE INTO outbox VALUES (1, ?, ?, 0, 0, 1, 0)'),
@@ -30,7 +32,8 @@ export function prepareOutbox(database: Database) {
         'available = :available, dropped = :dropped',
     ),
     insert: database.prepare(
-      'INSERT INTO samples VALUES (:sequence, :property, :timeMs, :value, :quality)',
+      'INSERT INTO samples (sequence, property, time_ms, value, quality, report) ' +
+        'VALUES (:sequence, :property, :timeMs, :value, :quality, :report)',
     ),
     property: database.prepare(
       'INSERT INTO properties (name) VALUES (?) ' +
@@ -79,5 +82,6 @@ export function rowToSample(row: SampleRow): Sample {
     timeMs: row.time_ms,
     value: row.value,
     quality: qualities[row.quality]!,
+    ...textToMark(row.report),
   };
 }

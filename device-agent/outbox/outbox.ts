@@ -1,8 +1,10 @@
 import { randomBytes } from 'node:crypto';
 import { type Database, isDiskFull, openDatabase } from '#runtime/database/database.ts';
 import { bytesToHex } from '#shared/basics/bytes.ts';
+import { markToText } from '#shared/twin/prediction/report-chain.ts';
 import { qualities, type Sample } from '#shared/twin/sample.ts';
 import { type DropCount, type StreamRun, sharedThrough } from '#shared/twin/sample-stream.ts';
+import { MeasuredRecord, type StoredValue } from './measured-record.ts';
 import { outboxSchema } from './outbox-schema.ts';
 import { prepareOutbox, rowToSample, type SampleRow, type StateRow } from './outbox-statements.ts';
 import { type Dropped, Quota, type QuotaRule } from './quota.ts';
@@ -47,11 +49,12 @@ export interface Outbox extends Disposable {
   /** How far ahead of what is acknowledged the samples may be sent. */
   readonly sendAheadMax: number;
   /**
-   * Stores the samples in one transaction; values that are not finite become `null`.
+   * Stores the samples in one transaction; values that are not finite become `null`. `measured` are
+   * those of properties that are sent in part: all of them, for learning, and for nobody else.
    *
    * Errors: SQLite's; of a full disk `isDiskFull` tells.
    */
-  append(samples: readonly NewSample[]): void;
+  append(samples: readonly NewSample[], measured?: readonly NewSample[]): void;
   /**
    * Counts samples that a full disk kept out, as produced and dropped by the rule `disk-full`: on
    * disk with what is stored next.
@@ -75,13 +78,15 @@ export interface Outbox extends Disposable {
     afterSequence: number,
     countMax: number,
   ): { run: StreamRun | undefined; samples: Sample[] };
-  /** How many samples of one property were ever produced. */
+  /** How many samples of one property there ever were, sent or only measured. */
   producedOf(property: string): number;
   /**
-   * The newest samples of one property, oldest first, acknowledged or not; up to the sequence
-   * `through` where it is given.
+   * The newest samples of one property that are to be sent, oldest first, acknowledged or not; up
+   * to the sequence `through` where it is given.
    */
   newestOf(property: string, count: number, through?: number): Sample[];
+  /** The device's own record of what it measured. */
+  readonly measured: MeasuredRecord;
 }
 
 const SEND_AHEAD_MAX = 4000;
@@ -108,6 +113,7 @@ export function openOutbox(options: OutboxOptions): Outbox {
 class SqliteOutbox implements Outbox {
   readonly startedMs: number;
   readonly sendAheadMax: number;
+  readonly measured: MeasuredRecord;
   readonly #database: Database;
   readonly #options: OutboxOptions;
   readonly #statements: ReturnType<typeof prepareOutbox>;
@@ -125,6 +131,7 @@ class SqliteOutbox implements Outbox {
     this.#statements = prepareOutbox(database);
     this.#quota = new Quota(database, { unacknowledgedMax, sizeBytesMax, rules });
     this.#runs = new RunRecord(database);
+    this.measured = new MeasuredRecord(database, { kept: options.acknowledgedKept, outbox: this });
     this.sendAheadMax = Math.min(SEND_AHEAD_MAX, Math.floor(unacknowledgedMax / 4));
     this.#statements.begin.run(newEpoch(), options.nowMs);
     this.startedMs = (this.#statements.state.get() as StateRow).started_ms;
@@ -135,10 +142,10 @@ class SqliteOutbox implements Outbox {
     return this.#state.epoch;
   }
 
-  append(samples: readonly NewSample[]): void {
+  append(samples: readonly NewSample[], measured: readonly NewSample[] = []): void {
     const begun = this.#runs.begun;
     try {
-      this.#state = this.#database.transaction(() => this.#store(samples))();
+      this.#state = this.#database.transaction(() => this.#store(samples, measured))();
       this.#abandoned.clear();
     } catch (error) {
       this.#propertyIds.clear(); // some of them may have been rolled back
@@ -198,9 +205,12 @@ class SqliteOutbox implements Outbox {
 
   followingRun(afterSequence: number, countMax: number) {
     const samples = this.following(afterSequence, countMax);
-    const { run, next } = this.#runs.at(samples[0]?.sequence ?? 0);
-    const end = next?.first ?? Number.POSITIVE_INFINITY;
-    return { run, samples: samples.filter(({ sequence }) => sequence < end) };
+    const first = samples[0]?.sequence ?? 0;
+    const { run, next } = this.#runs.at(first);
+    // Thinned samples lie far apart, and what may be under way is known by their sequences.
+    const ahead = this.#state.counts.acknowledged + this.sendAheadMax;
+    const last = Math.max(first, Math.min(ahead, (next?.first ?? Number.POSITIVE_INFINITY) - 1));
+    return { run, samples: samples.filter(({ sequence }) => sequence <= last) };
   }
 
   producedOf(property: string): number {
@@ -237,7 +247,7 @@ class SqliteOutbox implements Outbox {
     };
   }
 
-  #store(samples: readonly NewSample[]): State {
+  #store(samples: readonly NewSample[], measured: readonly NewSample[] = []): State {
     const { epoch, counts, sent, ...before } = this.#state;
     const { acknowledged } = counts;
     const kept = this.#countAbandoned();
@@ -245,6 +255,7 @@ class SqliteOutbox implements Outbox {
     const produced = base + samples.length;
     if (samples.length > 0) this.#runs.begin(base + 1, acknowledged);
     for (const [index, sample] of samples.entries()) this.#insert(base + 1 + index, sample);
+    for (const each of measured) this.measured.add(this.#stored(each), produced);
     const held = before.held + samples.length;
     const backlog = { after: Math.max(acknowledged, sent), before: produced, held };
     const cleared = this.#quota.makeRoom(backlog);
@@ -327,16 +338,20 @@ class SqliteOutbox implements Outbox {
     return (this.#statements.oldestAfter.get(sequence) as number | null) ?? undefined;
   }
 
-  #insert(sequence: number, { property, timeMs, value, quality }: NewSample): void {
+  #insert(sequence: number, sample: NewSample): void {
+    const report = markToText(sample.report);
+    this.#statements.insert.run({ sequence, ...this.#stored(sample), report });
+  }
+
+  #stored({ property, timeMs, value, quality }: NewSample): StoredValue {
     const usable = value !== null && Number.isFinite(value);
     const stored = !usable && quality === 'ok' ? 'range' : quality;
-    this.#statements.insert.run({
-      sequence,
+    return {
       property: this.#propertyId(property),
       timeMs,
       value: usable ? value : null,
       quality: qualities.indexOf(stored),
-    });
+    };
   }
 
   #propertyId(property: string): number {

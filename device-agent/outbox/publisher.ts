@@ -136,7 +136,7 @@ export class Publisher implements Disposable {
   async #publishNext(): Promise<boolean> {
     const { outbox, mqtt, codec } = this.#options;
     const { epoch } = outbox;
-    const { available } = outbox.counts();
+    const { available, produced } = outbox.counts();
     const after = Math.max(this.#sent, available - 1);
     const ahead = after - available;
     if (this.#disposed || !mqtt.connected || ahead >= outbox.sendAheadMax) return false;
@@ -155,7 +155,7 @@ export class Publisher implements Disposable {
     outbox.sending(last.sequence);
     const dropped = outbox.dropped();
     const message: DataMessage = {
-      ...{ epoch, available, samples },
+      ...{ epoch, available, samples, waiting: produced - last.sequence },
       ...(first === after + 1 ? {} : { after }),
       ...(run === undefined ? {} : { run }),
       ...(dropped === this.#droppedTold ? {} : { dropped: largest(dropped) }),

@@ -70,6 +70,21 @@ describe('quota of an outbox', () => {
     });
   });
 
+  it('sends thinned samples no further ahead than others', () => {
+    const given = options({ rules: thin });
+    {
+      using outbox = openOutbox(given);
+      for (let i = 0; i < 100; i++) outbox.append(run(100, 'slow/a', 100 * i));
+    }
+    using outbox = openOutbox(given);
+    const { samples } = outbox.followingRun(0, 500);
+    const last = samples.at(-1)!.sequence;
+    assert.ok(samples.length > 10 && last <= outbox.sendAheadMax, `${samples.length} to ${last}`);
+    outbox.sending(last);
+    outbox.acknowledge(last);
+    assert.ok(outbox.followingRun(last, 500).samples.length > 10);
+  });
+
   it('keeps the file within its size', () => {
     const sizeBytesMax = 2 ** 20;
     const given = options({ unacknowledgedMax: 1_000_000, sizeBytesMax, rules: thin });

@@ -1,4 +1,5 @@
 import type { ThingRejection } from '#shared/twin/document/thing-step.ts';
+import type { Unanswered } from '../forwarding/forwarder.ts';
 
 /** An error as Eclipse Ditto's HTTP API shows it. */
 export interface ApiError {
@@ -147,6 +148,12 @@ export const apiErrors = {
     message: 'A thing that is posted gets its id from the node.',
     description: 'Leave thingId out, or PUT the thing at its id.',
   }),
+  encodingUnsupported: (): ApiError => ({
+    status: 415,
+    error: 'api:encoding.unsupported',
+    message: 'The body is compressed.',
+    description: 'Send it as it is, without Content-Encoding.',
+  }),
   mediaTypeUnsupported: (wanted: string): ApiError => ({
     status: 415,
     error: 'api:mediatype.unsupported',
@@ -177,11 +184,34 @@ export const apiErrors = {
     message: `The message was not sent: ${reason}.`,
     description: 'Send it again later.',
   }),
+  twinMoving: (thingId: string): ApiError => ({
+    status: 503,
+    error: 'things:thing.moving',
+    message: `Where ${thingId} is, is changing.`,
+    description: 'Send it again in a moment.',
+  }),
+  notPassedOn: (edge: string, { code, reason }: Unanswered): ApiError => ({
+    status: { away: 503, busy: 503, silent: 504, refused: 502, 'too-large': 502 }[code],
+    error: `forwarding:${code}`,
+    message: `The thing is at ${edge}, which did not answer: ${reason}.`,
+    description:
+      code === 'silent'
+        ? 'A change may have been made or not: read the thing, then send it again.'
+        : code === 'too-large'
+          ? `Ask for less, or ask ${edge} itself.`
+          : `Send it again later, or to ${edge} itself.`,
+  }),
   notKept: (): ApiError => ({
     status: 503,
     error: 'api:storage.failed',
     message: 'The change was not made: the node cannot write to its disk.',
     description: "See the node's log, make room on its disk, and send it again.",
+  }),
+  diskFull: (): ApiError => ({
+    status: 507,
+    error: 'api:storage.full',
+    message: "The change was not made: the node's disk is full.",
+    description: 'Make room on it, and send it again; the node goes on by itself.',
   }),
   internal: (): ApiError => ({
     status: 500,
@@ -227,6 +257,13 @@ export function rejectionToError(
         error: 'things:thing.toolarge',
         message: `The edit was refused: ${message}.`,
         description: 'Keep the thing smaller; what is large belongs elsewhere, with a link to it.',
+      };
+    case 'no-room':
+      return {
+        status: 507,
+        error: 'things:noroom',
+        message: `The edit was refused: ${message}.`,
+        description: 'Delete what is not needed, or raise twins.sizeBytesMax.',
       };
     case 'thing-invalid':
       return {

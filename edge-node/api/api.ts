@@ -1,6 +1,7 @@
 import type { Clock } from '#runtime/clock/clock.ts';
 import type { FetchHandler } from '#runtime/http/serve-http.ts';
 import type { Events } from '#runtime/observe/events.ts';
+import type { Forwarder } from '../forwarding/forwarder.ts';
 import type { LedgerNode } from '../ledger/ledger-node.ts';
 import type { Presence } from '../sparkplug/node-table.ts';
 import type { CommandSender } from '../twins/control/command-sender.ts';
@@ -8,6 +9,7 @@ import type { TwinStore } from '../twins/twin-store.ts';
 import type { Access } from './access/access.ts';
 import { type ApiError, ApiFailure, apiErrors, toResponse } from './api-error.ts';
 import type { Call, Caller } from './call.ts';
+import { passOn } from './pass-on.ts';
 import { readSegments } from './path-segments.ts';
 import { allowedMethods, createRouter, type FoundRoute, type Method } from './route.ts';
 import { routesOf } from './route-table.ts';
@@ -27,6 +29,8 @@ export interface ApiOptions {
   /** Whether a device is seen live over Sparkplug. */
   readonly seenLive?: (device: string) => Presence | undefined;
   readonly access: Access;
+  /** The way to the other edge nodes; without one, what is not here is not there. */
+  readonly forwarder?: Forwarder;
   /** What `/status` shows. */
   readonly status: () => object;
 }
@@ -72,8 +76,8 @@ export function createApi(options: ApiOptions, routes = routesOf(options)): Api 
     }
     const { code, message } = error as { code?: unknown; message?: unknown };
     events.record('error', 'api-failed', { path: new URL(request.url).pathname, reason: message });
-    const isStorage = typeof code === 'string' && code.startsWith('SQLITE_');
-    return [isStorage ? apiErrors.notKept() : apiErrors.internal()];
+    if (typeof code !== 'string' || !code.startsWith('SQLITE_')) return [apiErrors.internal()];
+    return [code === 'SQLITE_FULL' ? apiErrors.diskFull() : apiErrors.notKept()];
   }
 
   return {
@@ -99,6 +103,6 @@ async function answerFound(call: Call, { route }: FoundRoute): Promise<Response>
   if (operation.role === 'write' && caller.role !== 'write') {
     throw new ApiFailure(apiErrors.notAllowed(caller.name));
   }
-  const response = await operation.answer(call);
+  const response = (await passOn(call)) ?? (await operation.answer(call));
   return method === 'HEAD' ? new Response(null, response) : response;
 }

@@ -44,7 +44,7 @@ export function namedThing({ params, options }: Pick<Call, 'params' | 'options'>
 }
 
 /** The device of a thing's id, `group:device`. */
-function deviceOfId(thingId: string, group: string): string | undefined {
+export function deviceOfId(thingId: string, group: string): string | undefined {
   const [namespace, name = '', ...rest] = thingId.split(':');
   const isHere = namespace === group && rest.length === 0 && nameSchema.safeParse(name).success;
   return isHere ? name : undefined;

@@ -5,7 +5,13 @@ import { thingContent } from '#shared/twin/document/thing.ts';
 import type { Edit, EditPrecondition } from '#shared/twin/document/thing-step.ts';
 import { ApiFailure, apiErrors, rejectionToError } from './api-error.ts';
 import { type Call, keysWithin, namedThing } from './call.ts';
-import { isNamed, readCondition, readJsonBody, readTags } from './request-facts.ts';
+import {
+  isNamed,
+  readCondition,
+  readJsonBody,
+  readOptionalJsonBody,
+  readTags,
+} from './request-facts.ts';
 
 /** What this API, or Ditto's, shows beside a thing's content: not for clients to say. */
 const SHOWN_ONLY = new Set(['policyId', 'online', 'ageMs', 'anomalyScore']);
@@ -19,13 +25,15 @@ export async function editContent(call: Call): Promise<Response> {
   const types = isMerge ? ['application/merge-patch+json'] : ['application/json'];
   const body = await readJsonBody(request, types);
   const value = keys.length === 0 ? withoutShown(body) : body;
-  return change(call, isMerge ? { op: 'merge', path, patch: value } : { op: 'put', path, value });
+  return await change(
+    call,
+    isMerge ? { op: 'merge', path, patch: value } : { op: 'put', path, value },
+  );
 }
 
 /** POST: a thing under an id that no other has. */
 export async function createThing(call: Call): Promise<Response> {
-  const body =
-    call.request.body === null ? {} : await readJsonBody(call.request, ['application/json']);
+  const body = (await readOptionalJsonBody(call.request)) ?? {};
   if (isJsonObject(body) && body.thingId !== undefined) {
     throw new ApiFailure(apiErrors.idNotSettable());
   }
@@ -33,16 +41,19 @@ export async function createThing(call: Call): Promise<Response> {
   const thingId = `${group}:${randomUUID()}`;
   const params = { ...call.params, thingId };
   const segments = [...call.segments, thingId];
-  return change({ ...call, params, segments }, { op: 'put', path: '', value: withoutShown(body) });
+  return await change(
+    { ...call, params, segments },
+    { op: 'put', path: '', value: withoutShown(body) },
+  );
 }
 
 /** DELETE of a thing or of what stands at a path of it. */
-export function deleteContent(call: Call): Response {
-  return change(call, { op: 'delete', path: formatPointer(keysWithin(call)) });
+export async function deleteContent(call: Call): Promise<Response> {
+  return await change(call, { op: 'delete', path: formatPointer(keysWithin(call)) });
 }
 
-/** From here on in one turn: nothing comes between the preconditions and the change. */
-function change(call: Call, edit: Edit): Response {
+/** The preconditions are read at the change's turn: nothing comes between the two. */
+async function change(call: Call, edit: Edit): Promise<Response> {
   const { options, request, query, caller } = call;
   const { twins, clock, group, twinsMax } = options;
   const { device, thingId } = namedThing(call);
@@ -53,15 +64,16 @@ function change(call: Call, edit: Edit): Response {
       creates ? apiErrors.thingIdInvalid(group) : apiErrors.thingNotFound(thingId),
     );
   }
-  const thing = twins.get(device);
-  const before = thing === undefined ? undefined : valueAt(thingContent(thing), keys);
-  const seen = before === undefined ? undefined : thing?.revision;
-  const precondition = readPrecondition(request, query, seen);
-  if (twins.current(device) === undefined && twins.size >= twinsMax) {
-    throw new ApiFailure(apiErrors.tooManyThings(twinsMax));
-  }
-  const input = { kind: 'edited', nowMs: clock.nowMs(), by: caller.name, edit } as const;
-  const changed = twins.change(device, { ...input, precondition });
+  let before: JsonValue | undefined;
+  const changed = await twins.changeSoon(device, ({ thing, thingCount }) => {
+    before = thing === undefined ? undefined : valueAt(thingContent(thing), keys);
+    const seen = before === undefined ? undefined : thing?.revision;
+    const precondition = readPrecondition(request, query, seen);
+    if (thing === undefined && thingCount >= twinsMax) {
+      throw new ApiFailure(apiErrors.tooManyThings(twinsMax));
+    }
+    return { kind: 'edited', nowMs: clock.nowMs(), by: caller.name, edit, precondition };
+  });
   if (!changed.ok) throw new ApiFailure(rejectionToError(changed.error, { thingId, keys }));
   const headers = new Headers({ ETag: `"rev:${changed.value.revision}"` });
   if (edit.op === 'delete' || before !== undefined) {

@@ -1,13 +1,19 @@
 import type { z } from 'zod';
 import { thingDelta } from '#shared/twin/document/delta.ts';
-import { explainThing } from '#shared/twin/document/why.ts';
 import { existing } from './call.ts';
 import { parameters, type QueryParameter } from './query-parameter.ts';
 import type { Operation, Route } from './route.ts';
-import { deltaSchema, seriesSchema, whySchema } from './schemas.ts';
+import {
+  deltaSchema,
+  predictionSchema,
+  predictionsSchema,
+  seriesSchema,
+  whySchema,
+} from './schemas.ts';
+import { explainWithAge, readPrediction } from './thing-prediction.ts';
 import { thingSeries } from './thing-series.ts';
 
-const { from, to, step, agg } = parameters;
+const { at, from, to, step, agg } = parameters;
 
 /** What follows from a thing, beyond what Ditto shows of it: read-only, one line each. */
 export const insightRoutes: readonly Route[] = [
@@ -17,7 +23,19 @@ export const insightRoutes: readonly Route[] = [
   }),
   insight('/why', {
     ...{ id: 'getWhy', summary: 'Why what is desired is not so.', shown: whySchema },
-    answer: (call) => Response.json(explainThing(existing(call).thing)),
+    answer: (call) => Response.json(explainWithAge(call.options, existing(call).thing)),
+  }),
+  insight('/features/{featureId}/prediction', {
+    ...{ id: 'getPredictions', summary: 'What the twin takes the properties of a feature to be.' },
+    shown: predictionsSchema,
+    query: [at],
+    answer: (call) => Response.json(readPrediction(call)),
+  }),
+  insight('/features/{featureId}/prediction/{propertyId}', {
+    ...{ id: 'getPrediction', summary: 'What the twin takes a property to be.' },
+    shown: predictionSchema,
+    query: [at],
+    answer: (call) => Response.json(readPrediction(call)),
   }),
   insight('/features/{featureId}/timeseries/{propertyId}', {
     ...{ id: 'getTimeseries', summary: 'The samples of a property.', shown: seriesSchema },

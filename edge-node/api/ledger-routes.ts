@@ -82,7 +82,7 @@ async function takeTransaction(
     throw new ApiFailure(apiErrors.mediaTypeUnsupported(MEDIA_TYPE));
   }
   const bytes = await readBytes(request, TRANSACTION_SIZE_BYTES_MAX);
-  const decoded = decodeTransaction(Uint8Array.from(bytes));
+  const decoded = decodeTransaction(bytes);
   if (!decoded.ok) throw new ApiFailure(refusal(decoded.error));
   const submitted = ledger.submitEncoded(decoded.value);
   const settled = await Promise.race([submitted, pause(clock, waitMs)]);

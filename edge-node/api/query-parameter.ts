@@ -32,6 +32,8 @@ export const parameters = {
     'network: things of all edge nodes that answer; node: of this one.',
     z.enum(['network', 'node']),
   ),
+  at: parameter('at', 'The moment it is of, by the device’s clock; now where left out.', time),
+  relatedTo: parameter('to', 'The id of a thing.'),
   from: parameter('from', 'The first moment; an hour before the last where left out.', time),
   to: parameter('to', 'The moment after the last; now where left out.', time),
   step: parameter('step', 'Sums up by steps of this length, as 10s or 1m.', duration),

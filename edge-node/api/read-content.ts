@@ -3,7 +3,7 @@ import { isJsonObject, type JsonObject } from '#shared/twin/document/json.ts';
 import { valueAt } from '#shared/twin/document/json-pointer.ts';
 import { thingContent } from '#shared/twin/document/thing.ts';
 import { compileRql } from '#shared/twin/query/compile-rql.ts';
-import { selectFields } from '#shared/twin/query/field-selector.ts';
+import { type FieldSelection, selectFields } from '#shared/twin/query/field-selector.ts';
 import { deviceOf } from '../twins/thing-facts.ts';
 import { ApiFailure, apiErrors } from './api-error.ts';
 import { type Call, existing, keysWithin, namedThing } from './call.ts';
@@ -16,6 +16,7 @@ import {
   readTime,
 } from './request-facts.ts';
 import { cachedDocument, shownThing } from './thing.ts';
+import { withPredictions } from './thing-prediction.ts';
 
 /** A thing as it is, or was. */
 interface Version {
@@ -44,21 +45,36 @@ export function readContent(call: Call): Response {
   if (unchanged || (condition !== undefined && !compileRql(condition)(version.document))) {
     return new Response(null, { status: 304, headers: { ETag: tag } });
   }
-  const value = keys.length === 0 ? version.document : valueAt(version.content, keys);
+  const value =
+    keys.length === 0
+      ? addPredictions(call, version.document, fields)
+      : valueAt(version.content, keys);
   if (value === undefined) throw new ApiFailure(apiErrors.partNotFound(keys));
   const shown = fields !== 'all' && isJsonObject(value) ? selectFields(value, fields) : value;
   return Response.json(shown, { headers: { ETag: tag } });
+}
+
+/** Of the time that the query names, where it does: as the twin would have said it then. */
+function addPredictions(call: Call, document: JsonObject, fields: FieldSelection): JsonObject {
+  const { options, query } = call;
+  const { device } = namedThing(call);
+  const thing = device === undefined ? undefined : options.twins.get(device);
+  if (thing === undefined || query.has('at-historical-revision')) return document;
+  const when = { atMs: readTime(query, 'at-historical-timestamp'), nowMs: options.clock.nowMs() };
+  return withPredictions(document, { twins: options.twins, thing, fields }, when);
 }
 
 function presentVersion(call: Call): Version {
   const { clock } = call.options;
   const { thing } = existing(call);
   const whole = keysWithin(call).length === 0;
-  const live = call.options.seenLive?.(deviceOf(thing));
+  const { seenLive, twins } = call.options;
+  const device = deviceOf(thing);
+  const beside = { live: seenLive?.(device), dropped: twins.samples.droppedOf(device) };
   return {
     revision: thing.revision,
     content: thingContent(thing),
-    document: whole ? shownThing(thing, clock.nowMs(), live) : cachedDocument(thing),
+    document: whole ? shownThing(thing, clock.nowMs(), beside) : cachedDocument(thing),
   };
 }
 

@@ -96,6 +96,14 @@ export async function readJsonBody(
   return parseBody(await readText(request));
 }
 
+/** The JSON of a body, `undefined` where it is empty. */
+export async function readOptionalJsonBody(request: Request): Promise<JsonValue | undefined> {
+  const text = await readText(request);
+  if (text === '') return undefined;
+  if (mediaTypeOf(request) === 'application/json') return parseBody(text);
+  throw new ApiFailure(apiErrors.mediaTypeUnsupported('application/json'));
+}
+
 /** A message's payload: JSON, or text as such; `null` where there is none. */
 export async function readMessageBody(request: Request): Promise<JsonValue> {
   const type = mediaTypeOf(request);
@@ -116,6 +124,8 @@ export async function readFormBody(request: Request): Promise<URLSearchParams> {
 }
 
 function mediaTypeOf({ headers }: Request): string {
+  const encoding = headers.get('Content-Encoding') ?? 'identity';
+  if (encoding !== 'identity') throw new ApiFailure(apiErrors.encodingUnsupported());
   const [type = ''] = (headers.get('Content-Type') ?? '').split(';');
   return type.trim().toLowerCase();
 }
@@ -141,7 +151,10 @@ async function readText(request: Request): Promise<string> {
 let underWayBytes = 0;
 
 /** A request's body; one that is longer is refused before it is all here. */
-export async function readBytes(request: Request, sizeBytesMax: number): Promise<Uint8Array> {
+export async function readBytes(
+  request: Request,
+  sizeBytesMax: number,
+): Promise<Uint8Array<ArrayBuffer>> {
   const tooLarge = () => new ApiFailure(apiErrors.bodyTooLarge(sizeBytesMax));
   if (Number(request.headers.get('Content-Length') ?? 0) > sizeBytesMax) throw tooLarge();
   const chunks: Uint8Array[] = [];

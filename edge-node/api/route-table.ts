@@ -4,6 +4,7 @@ import { insightRoutes } from './insight-routes.ts';
 import { createLedgerRoutes } from './ledger-routes.ts';
 import { messageRoutes } from './message-routes.ts';
 import { nodeRoutes } from './node-routes.ts';
+import { relationRoutes } from './relation-routes.ts';
 import type { Route } from './route.ts';
 import { searchRoutes } from './search-routes.ts';
 import { thingsRoutes } from './things-routes.ts';
@@ -14,6 +15,7 @@ export function routesOf({ ledger, clock }: Pick<ApiOptions, 'ledger' | 'clock'>
     ...nodeRoutes(() => routes),
     ...searchRoutes,
     ...thingsRoutes,
+    ...relationRoutes,
     ...insightRoutes,
     ...messageRoutes,
     ...contentRoutes,

@@ -1,5 +1,7 @@
 import { z } from 'zod';
 import { definitionSchema, jsonObjectSchema } from '#shared/twin/document/thing-content.ts';
+import { errorBases } from '#shared/twin/prediction/answer.ts';
+import { qualities } from '#shared/twin/sample.ts';
 
 /** Any JSON value. */
 export const anySchema = z.unknown();
@@ -31,6 +33,9 @@ export const shownThingSchema = z
     _created: z.iso.datetime(),
     _modified: z.iso.datetime(),
     _metadata: jsonObjectSchema.optional(),
+    _predictions: jsonObjectSchema
+      .optional()
+      .describe('What the twin takes each property to be; only where fields names it.'),
     online: z.boolean(),
     ageMs: z.number().nullish(),
     anomalyScore: z.number().nullish(),
@@ -85,3 +90,21 @@ export const seriesSchema = z
     data: z.array(jsonObjectSchema),
   })
   .meta({ id: 'Series' });
+
+export const predictionSchema = z
+  .object({
+    value: z.number().nullable(),
+    time: z.iso.datetime().describe('The moment it is of.'),
+    origin: z.enum(['reported', 'predicted']),
+    quality: z.enum(qualities),
+    reported: z.iso.datetime().describe('Of the newest report that it is made from.'),
+    ageMs: z.number().describe('From that report on.'),
+    expectedError: z.number().nullable().describe('In the unit of measure; null: not known.'),
+    errorBasis: z.enum(errorBases),
+    predictor: z.string(),
+    tolerance: z.number().optional().describe('What the device promised, where it did.'),
+    unit: z.string().optional(),
+  })
+  .meta({ id: 'Prediction' });
+
+export const predictionsSchema = z.record(z.string(), predictionSchema);

@@ -1,9 +1,17 @@
 import { z } from 'zod';
 import type { JsonObject } from '#shared/twin/document/json.ts';
+import { candidateIds } from '#shared/twin/query/candidate-ids.ts';
 import { selectFields } from '#shared/twin/query/field-selector.ts';
+import type { RqlCondition } from '#shared/twin/query/rql.ts';
 import { defaultSearchOptions, parseSearchOptions } from '#shared/twin/query/search-options.ts';
-import { countThings, searchThings } from '#shared/twin/query/search-things.ts';
-import type { Call } from './call.ts';
+import {
+  countThings,
+  mergePages,
+  type SearchPage,
+  searchThings,
+} from '#shared/twin/query/search-things.ts';
+import { answerWithout, askOthers, hostedThing, hostedThings, isForNode } from './ask-others.ts';
+import { type Call, deviceOfId } from './call.ts';
 import { hasNamespace } from './list-things.ts';
 import { parameters } from './query-parameter.ts';
 import { readCondition, readFields, readFormBody, required } from './request-facts.ts';
@@ -11,7 +19,7 @@ import type { Operation, Route } from './route.ts';
 import { searchPageSchema } from './schemas.ts';
 import { cachedDocument } from './thing.ts';
 
-const { filter, namespaces, option, fields } = parameters;
+const { filter, namespaces, option, fields, scope } = parameters;
 const formSchema = z
   .object({ filter: z.string(), namespaces: z.string(), option: z.string(), fields: z.string() })
   .partial();
@@ -40,7 +48,7 @@ export const searchRoutes: readonly Route[] = [
     operations: {
       GET: {
         ...{ ...search, id: 'searchThings', summary: 'Finds things.' },
-        query: [filter, namespaces, option, fields],
+        query: [filter, namespaces, option, fields, scope],
         answer: answerSearch,
       },
       POST: {
@@ -54,7 +62,7 @@ export const searchRoutes: readonly Route[] = [
     operations: {
       GET: {
         ...{ ...count, id: 'countThings', summary: 'Counts things.' },
-        query: [filter, namespaces],
+        query: [filter, namespaces, scope],
         answer: answerCount,
       },
       POST: {
@@ -69,25 +77,53 @@ function byForm(answer: Operation['answer']): Operation['answer'] {
   return async (call) => answer({ ...call, query: await readFormBody(call.request) });
 }
 
-function answerSearch(call: Call): Response {
+async function answerSearch(call: Call): Promise<Response> {
   const { query } = call;
   const condition = readCondition(query, 'filter');
   const text = query.get('option');
   const options =
     text === null ? defaultSearchOptions : required(parseSearchOptions(text), 'option');
   const shown = readFields(query);
-  const page = required(searchThings(documents(call), condition, options), 'option');
-  const { items, cursor } = page;
+  const here = required(searchThings(documents(call, condition), condition, options), 'option');
+  const others = isForNode(call) ? nobody : await askOthers(call, pathOf(call, ['option']));
+  const pages = [here, ...(others.answers as unknown as SearchPage[])];
+  const page = mergePages(pages, condition, options);
+  const { unanswered } = others;
   return Response.json({
-    items: items.map((item) => (shown === 'all' ? item : selectFields(item, shown))),
-    ...(cursor === undefined ? {} : { cursor }),
+    items: page.items.map((item) => (shown === 'all' ? item : selectFields(item, shown))),
+    ...(page.cursor === undefined ? {} : { cursor: page.cursor }),
+    ...(unanswered.length === 0 ? {} : { unanswered }),
   });
 }
 
-function answerCount(call: Call): Response {
-  return Response.json(countThings(documents(call), readCondition(call.query, 'filter')));
+async function answerCount(call: Call): Promise<Response> {
+  const condition = readCondition(call.query, 'filter');
+  const here = countThings(documents(call, condition), condition);
+  const others = isForNode(call) ? nobody : await askOthers(call, pathOf(call, []));
+  const counts = [here, ...(others.answers as readonly number[])];
+  return answerWithout(
+    counts.reduce((sum, each) => sum + each),
+    others.unanswered,
+  );
 }
 
-function documents({ options, query }: Call): JsonObject[] {
-  return hasNamespace(query, options.group) ? options.twins.all().map(cachedDocument) : [];
+const nobody = { answers: [], unanswered: [] };
+
+/** The path at which another node is asked the same: the things whole, for `fields` may be few. */
+function pathOf({ segments, query }: Call, names: readonly string[]): string {
+  const kept = ['filter', 'namespaces', ...names].flatMap((name): [string, string][] => {
+    const value = query.get(name);
+    return value === null ? [] : [[name, value]];
+  });
+  return `/${segments.join('/')}?${new URLSearchParams(kept)}`;
+}
+
+/** What is to be searched: all things, unless the condition names the only ones it can hold of. */
+function documents(call: Call, condition: RqlCondition | undefined): JsonObject[] {
+  const { group } = call.options;
+  if (!hasNamespace(call.query, group)) return [];
+  const ids = condition === undefined ? undefined : candidateIds(condition);
+  if (ids === undefined) return hostedThings(call).map(cachedDocument);
+  const devices = [...ids].flatMap((id) => deviceOfId(id, group) ?? []);
+  return devices.flatMap((device) => hostedThing(call, device) ?? []).map(cachedDocument);
 }

@@ -16,12 +16,24 @@ export interface NodeStatus {
   readonly group: string;
   readonly uptimeSeconds: number;
   readonly devices: readonly DeviceStatus[];
+  readonly storage: StorageStatus;
   readonly learning: LearningStatus | null;
   readonly ledger: LedgerStatus;
   /** Messages, and what went wrong with other nodes: how often each since the start. */
   readonly peers: Readonly<Record<string, number>>;
   /** How often each kind of event occurred since the start. */
   readonly events: Readonly<Record<string, number>>;
+}
+
+/** The file of samples, things and their revisions. */
+export interface StorageStatus {
+  readonly fileBytes: number;
+  /** Of it what holds something; the rest is used again. */
+  readonly usedBytes: number;
+  readonly historyBytes: number;
+  /** What retention took out since the file was made. */
+  readonly removedSamples: number;
+  readonly removedRevisions: number;
 }
 
 export interface LedgerStatus {
@@ -84,10 +96,22 @@ export function nodeStatus(sources: StatusSources): NodeStatus {
       const dropped = droppedOf.get(device) ?? {};
       return { id: device, online, samples, dropped, ...thingAge(thing, nowMs) };
     }),
+    storage: storageStatus(twins),
     learning: learningStatus(sources.learning),
     ledger: ledgerStatus(ledger),
     peers: network.counters(),
     events: events.counts(),
+  };
+}
+
+function storageStatus({ retention, history }: TwinStore): StorageStatus {
+  const { bytes, removed } = history.size();
+  return {
+    fileBytes: retention.fileBytes(),
+    usedBytes: retention.usedBytes(),
+    historyBytes: bytes,
+    removedSamples: retention.removed(),
+    removedRevisions: removed,
   };
 }
 

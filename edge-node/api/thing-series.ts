@@ -1,6 +1,11 @@
 import { isoTime } from '#shared/twin/document/iso-time.ts';
 import type { JsonObject } from '#shared/twin/document/json.ts';
-import { type Aggregate, aggregateSeries, aggregates } from '#shared/twin/series.ts';
+import {
+  type Aggregate,
+  aggregateSeries,
+  aggregates,
+  type SeriesSample,
+} from '#shared/twin/series.ts';
 import type { TwinStore } from '../twins/twin-store.ts';
 import { ApiFailure, apiErrors } from './api-error.ts';
 import { readDuration, readTime } from './request-facts.ts';
@@ -42,7 +47,11 @@ export function thingSeries(
     const points = samples.map(({ timeMs, value }) => ({ time: isoTime(timeMs), value }));
     return { ...head, data: points };
   }
-  const series = aggregateSeries(samples, { fromMs, toMs, stepMs });
+  // What retention has taken out goes in by its roll-ups.
+  const left = twins.retention
+    .rollUps({ device, property }, range)
+    .map(({ timeMs, mean, ...summary }): SeriesSample => ({ timeMs, value: mean, summary }));
+  const series = aggregateSeries([...left, ...samples], { fromMs, toMs, stepMs });
   if (!series.ok) {
     const { code, message } = series.error;
     if (code === 'series-too-long') throw new ApiFailure(apiErrors.seriesTooLong(message));

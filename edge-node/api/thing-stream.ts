@@ -10,6 +10,9 @@ import type { TwinStore } from '../twins/twin-store.ts';
 import { cachedDocument } from './thing.ts';
 
 const REVISIONS_PER_READ = 100;
+/** Of a stream that is read in portions: what one read may bring, and where a portion ends. */
+const PORTION_REVISIONS = 10;
+const PORTION_BYTES = 512 * 1024;
 const HEARTBEAT_MS = 15_000;
 /** Heartbeats for which a reader may leave what it was sent where it is. */
 const STALLED_BEATS_MAX = 2;
@@ -28,6 +31,11 @@ export interface StreamQuery {
   readonly after?: number | undefined;
   /** The revision of the one thing it ends with. */
   readonly until?: number | undefined;
+  /**
+   * Ends once all is said, or a portion of it, with the id to go on from, if it goes on, as an
+   * event without data: for another node that reads it on behalf of somebody.
+   */
+  readonly inPortions?: boolean;
 }
 
 export interface StreamOptions {
@@ -57,6 +65,7 @@ export class ThingStream {
   #position: number;
   #wake: (() => void) | undefined;
   #stalledBeats = 0;
+  #sentBytes = 0;
   #beat = false;
   #ended = false;
   #whole: readonly string[];
@@ -91,13 +100,17 @@ export class ThingStream {
 
   async #pull(controller: ReadableStreamDefaultController<Uint8Array>): Promise<void> {
     this.#stalledBeats = 0;
+    const { inPortions = false } = this.#query;
     while (!this.#ended) {
       const text = this.#take();
       if (text !== '') {
         controller.enqueue(Buffer.from(text));
-        return;
+        this.#sentBytes += text.length;
+        if (!inPortions || this.#sentBytes < PORTION_BYTES) return;
       }
-      if (this.#isComplete()) {
+      if (inPortions || this.#isComplete()) {
+        const goesOn = inPortions && !this.#isComplete();
+        if (goesOn) controller.enqueue(Buffer.from(`id:${this.#position}\n\n`));
         this.#end();
         controller.close();
         return;
@@ -149,11 +162,12 @@ export class ThingStream {
   }
 
   #read(): StoredRevision[] {
-    const { device, until = Number.MAX_SAFE_INTEGER } = this.#query;
+    const { device, until = Number.MAX_SAFE_INTEGER, inPortions } = this.#query;
     const { history } = this.#twins;
-    if (device === undefined) return history.ofAll(this.#position, REVISIONS_PER_READ);
+    const countMax = inPortions ? PORTION_REVISIONS : REVISIONS_PER_READ;
+    if (device === undefined) return history.ofAll(this.#position, countMax);
     return history
-      .ofThing(device, this.#position, REVISIONS_PER_READ)
+      .ofThing(device, this.#position, countMax)
       .filter(({ revision }) => revision <= until);
   }
 

@@ -8,6 +8,7 @@ import {
   thingDocument,
 } from '#shared/twin/document/thing.ts';
 import { anomalyScoreProperty } from '#shared/twin/sample.ts';
+import type { DropRule } from '#shared/twin/sample-stream.ts';
 import type { Presence } from '../sparkplug/node-table.ts';
 import { newestSampleMs, reportedOf } from '../twins/thing-facts.ts';
 
@@ -39,18 +40,29 @@ export function thingAge(thing: Thing, nowMs: number): ThingAge {
   };
 }
 
+/** What is known of a device beside its thing. */
+export interface BesideThing {
+  readonly live?: Presence | undefined;
+  readonly dropped?: Partial<Record<DropRule, number>> | undefined;
+}
+
 /**
  * The thing as the HTTP API shows it: Ditto's, with what is known of each property under
  * `_metadata` (of one that is reported when it was measured, how long ago, in what unit and how
  * good; of one that is desired its version, by whom, and the device's answer; whether the device is
- * seen live), age and anomaly score.
+ * seen live; how many samples it gave up, by rule), age and anomaly score.
  */
-export function shownThing(thing: Thing, nowMs: number, live?: Presence): JsonObject {
+export function shownThing(
+  thing: Thing,
+  nowMs: number,
+  { live, dropped = {} }: BesideThing = {},
+): JsonObject {
   return {
     ...cachedDocument(thing),
     _metadata: {
       features: featuresMetadata(thing, nowMs),
       ...(live === undefined ? {} : { sparkplug: presenceMetadata(live) }),
+      ...(Object.keys(dropped).length === 0 ? {} : { dropped }),
     },
     ...thingAge(thing, nowMs),
   };

@@ -7,7 +7,7 @@ import type { Route } from './route.ts';
 import { anySchema, shownThingSchema } from './schemas.ts';
 import { wantsEvents, watchThings } from './watch-things.ts';
 
-const { fields, ids, namespaces, filter } = parameters;
+const { fields, ids, namespaces, filter, scope } = parameters;
 const listed = {
   'application/json': z.array(shownThingSchema),
   'text/event-stream': anySchema,
@@ -22,10 +22,9 @@ export const thingsRoutes: readonly Route[] = [
         id: 'listThings',
         summary: 'Things, or the events of things as a stream.',
         role: 'read',
-        query: [ids, namespaces, fields, filter],
+        query: [ids, namespaces, fields, filter, scope],
         answers: { 200: { description: 'The things.', content: listed } },
-        answer: (call) =>
-          wantsEvents(call.request) ? watchThings(call) : Response.json(listThings(call)),
+        answer: (call) => (wantsEvents(call.request) ? watchThings(call) : listThings(call)),
       },
       POST: {
         id: 'postThing',

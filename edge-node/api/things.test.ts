@@ -96,6 +96,26 @@ describe('HTTP API, things', () => {
     assert.equal((await put(url, body)).headers.get('etag'), '"rev:1"');
   });
 
+  it('makes a thing under an id of its own', async () => {
+    const post = (body: string) => call('POST', '/api/2/things', { body });
+    const made = await post('{"attributes":{"a":1}}');
+    const { thingId, attributes } = made.body as { thingId: string; attributes: object };
+    assert.deepEqual([made.status, attributes], [201, { a: 1 }]);
+    assert.equal(made.headers.get('location'), `/api/2/things/${thingId}`);
+    assert.equal((await get(`/api/2/things/${thingId}`)).headers.get('etag'), '"rev:1"');
+    assert.equal((await call('POST', '/api/2/things')).status, 201);
+    assert.equal((await post(`{"thingId":"lab:${device}"}`)).error, 'things:id.notsettable');
+    assert.equal((await post('[]')).error, 'things:thing.invalid');
+  });
+
+  it('says what can be done at a path', async () => {
+    const options = await call('OPTIONS', `${path}/features/env`);
+    const allowed = 'GET, PUT, PATCH, DELETE, HEAD, OPTIONS';
+    assert.deepEqual([options.status, options.headers.get('allow')], [204, allowed]);
+    const refused = await call('POST', `${path}/features/env`);
+    assert.deepEqual([refused.status, refused.headers.get('allow')], [405, allowed]);
+  });
+
   it('holds edits and reads to revisions', async () => {
     const seen = (await get(path)).headers.get('etag')!;
     assert.equal((await get(path, { 'If-None-Match': seen })).status, 304);

@@ -13,8 +13,7 @@ export function wantsEvents({ method, headers }: Request): boolean {
 
 /** The events of one thing, of what stands at a path of it, or, without one, of things. */
 export function watchThings(call: Call): Response {
-  const { options, params, request, query, streams, cutOff } = call;
-  if (streams.open >= STREAMS_MAX) throw new ApiFailure(apiErrors.tooManyStreams(STREAMS_MAX));
+  const { options, params, caller, request, query } = call;
   const isList = params.thingId === undefined;
   const listed = isList ? readDevices(query, options.group) : undefined;
   const stream = {
@@ -25,14 +24,25 @@ export function watchThings(call: Call): Response {
     fields: readFields(query),
     filter: readCondition(query, 'filter'),
     after: readPosition(request, query),
+    inPortions: caller.via !== undefined,
     until: isList ? undefined : readCount(query, 'to-historical-revision'),
   };
   const { twins, clock } = options;
+  const slot = takeSlot(call);
+  return eventResponse(new ThingStream({ twins, clock, ...slot }, stream).body());
+}
+
+/** A reader's place among those there are for readers, until `onEnd`. */
+export function takeSlot({ streams, cutOff }: Call): { onEnd: () => void; cutOff: () => void } {
+  if (streams.open >= STREAMS_MAX) throw new ApiFailure(apiErrors.tooManyStreams(STREAMS_MAX));
+  streams.open += 1;
   const onEnd = () => {
     streams.open -= 1;
   };
-  const body = new ThingStream({ twins, clock, onEnd, cutOff }, stream).body();
-  streams.open += 1;
+  return { onEnd, cutOff };
+}
+
+export function eventResponse(body: ReadableStream<Uint8Array>): Response {
   return new Response(body, {
     headers: { 'Content-Type': 'text/event-stream', 'Cache-Control': 'no-store' },
   });

@@ -66,6 +66,8 @@ describe('access rules: publishing', () => {
     [{}, 'ok'],
     [{ topic: 'diten/v1/trial/mote-1/update', qos: 1 }, 'ok'],
     [presence, 'ok'],
+    [{ topic: 'diten/v1/trial/mote-1/reporting' }, 'ok'],
+    [{ topic: 'diten/v1/trial/mote-1/reporting', retain: true }, 'retain-forbidden'],
     [{ topic: 'diten/v1/trial/mote-1/ack', qos: 1 }, 'ok'],
     [{ topic: 'diten/v1/trial/mote-1/ack', retain: true }, 'retain-forbidden'],
     [{ topic: 'diten/v1/trial/mote-1/command/12345678/reply', qos: 1 }, 'ok'],

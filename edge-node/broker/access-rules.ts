@@ -28,16 +28,16 @@ export interface AccessRules {
   subscribe(clientId: string, filter: string): Result<void, Refusal>;
 }
 
-const PUBLISHED_BY_DEVICES: readonly Channel[] = ['data', 'presence', 'update', 'ack'];
+const PUBLISHED_BY_DEVICES: readonly Channel[] = ['data', 'presence', 'update', 'ack', 'reporting'];
 const KEEPALIVE_SECONDS_MAX = 300;
 const RETAINED_SIZE_BYTES_MAX = 256 * 2 ** 10;
 
 /**
  * The rules for a group of devices. A device's client id is its name and its user name the epoch of
- * its outbox. It publishes its data, presence (the only one retained), updates, acknowledgements
- * and replies to its commands, and subscribes to what is below `diten/v1/{group}/{device}/`. Its
- * will is held to the same. Nobody else is let in, nor a device that `isBarred`: suspended or
- * revoked on the ledger.
+ * its outbox. It publishes its data, presence (the only one retained), updates, acknowledgements,
+ * tests of its reporting and replies to its commands, and subscribes to what is below
+ * `diten/v1/{group}/{device}/`. Its will is held to the same. Nobody else is let in, nor a device
+ * that `isBarred`: suspended or revoked on the ledger.
  */
 export function deviceAccessRules(
   group: string,

@@ -40,10 +40,31 @@ export class RetainedMessages {
   }
 
   *matching(filters: readonly string[]): Generator<RetainedPacket> {
-    for (const packet of this.#packets.values()) {
-      if (filters.some((filter) => topicMatches(filter, packet.topic))) yield packet;
+    // Devices ask for their own topics: that must not take the longer the more devices there are.
+    const [patterns, topics] = [filters.filter(hasWildcard), new Set(filters)];
+    for (const topic of topics) {
+      const packet = this.#packets.get(topic);
+      if (packet !== undefined) yield packet;
+    }
+    if (patterns.length === 0) return;
+    const wanted = patterns.map((filter) => ({ filter, prefix: literalPrefix(filter) }));
+    for (const [topic, packet] of this.#packets) {
+      if (topics.has(topic)) continue;
+      const isWanted = wanted.some(
+        ({ filter, prefix }) => topic.startsWith(prefix) && topicMatches(filter, topic),
+      );
+      if (isWanted) yield packet;
     }
   }
+}
+
+function hasWildcard(filter: string): boolean {
+  return /[+#]/.test(filter);
+}
+
+/** What every topic that the filter matches begins with; the filter `a/#` matches `a` too. */
+function literalPrefix(filter: string): string {
+  return filter.slice(0, filter.search(/\/?[+#]/));
 }
 
 /**

@@ -4,10 +4,12 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, describe, it } from 'node:test';
 import { createManualClock } from '#runtime/clock/manual-clock.ts';
+import { openDatabase } from '#runtime/database/database.ts';
 import { createEvents } from '#runtime/observe/events.ts';
 import { silentLog } from '#runtime/observe/log.ts';
 import { feedbackRulesSchema } from '#shared/feedback/feedback-rule.ts';
 import { FeedbackHost } from './feedback-host.ts';
+import { twinSchema } from './twin-schema.ts';
 import { TwinStore } from './twin-store.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'diten-feedback-'));
@@ -40,7 +42,7 @@ function start(rule: object) {
     host[Symbol.dispose]();
     store[Symbol.dispose]();
   };
-  return { clock, store, events, report, wanted, [Symbol.dispose]: close };
+  return { clock, file, store, events, report, wanted, [Symbol.dispose]: close };
 }
 
 const threshold = { property: 'forecast/anomaly-score', above: 3, clear: 2 };
@@ -76,5 +78,22 @@ describe('feedback', () => {
     lab.report('a', 4);
     assert.equal(lab.events.counts()['feedback-refused'], 1);
     assert.equal(lab.store.get('siren'), undefined);
+  });
+
+  it('is tried again where it could not be kept, as what it is by then', () => {
+    using lab = start({ threshold, set, releaseMs: 0 });
+    const other = openDatabase(lab.file, twinSchema);
+    other.exec(`CREATE TRIGGER full BEFORE INSERT ON revisions WHEN new.by = 'rule:warn'
+                BEGIN SELECT RAISE(ABORT, 'no room'); END`);
+    lab.report('a', 4);
+    lab.report('b', 4);
+    lab.clock.advance(1000);
+    lab.report('b', 1);
+    assert.deepEqual([lab.wanted('a'), lab.wanted('b')], [undefined, undefined]);
+    assert.ok(lab.events.counts()['commit-failed']! >= 4);
+    other.exec('DROP TRIGGER full');
+    other.close();
+    lab.clock.advance(1000);
+    assert.deepEqual([lab.wanted('a')?.[0], lab.wanted('b')?.[0]], [true, false]);
   });
 });

@@ -14,6 +14,11 @@ import { formatPointer } from '#shared/twin/document/json-pointer.ts';
 import { splitPath, thingDocument } from '#shared/twin/document/thing.ts';
 import type { CommittedStep, TwinStore } from './twin-store.ts';
 
+/** Until what could not be written, on a full disk for one, is tried again. */
+const RETRY_MS = 1000;
+
+type WriteDesired = Extract<FeedbackEffect, { kind: 'write-desired' }>;
+
 export interface FeedbackHostOptions {
   readonly store: TwinStore;
   readonly rules: readonly FeedbackRule[];
@@ -32,6 +37,9 @@ export class FeedbackHost implements Disposable {
   #state: FeedbackState = openFeedback;
   #dueMs = Number.POSITIVE_INFINITY;
   #cancelTick: () => void = () => undefined;
+  /** The newest of each property that is still to be written. */
+  readonly #unwritten = new Map<string, WriteDesired>();
+  #cancelRetry: () => void = () => undefined;
 
   constructor(options: FeedbackHostOptions) {
     this.#options = options;
@@ -44,6 +52,7 @@ export class FeedbackHost implements Disposable {
   [Symbol.dispose](): void {
     this.#unlisten();
     this.#cancelTick();
+    this.#cancelRetry();
   }
 
   #onCommit({ device, thing, effects }: CommittedStep): void {
@@ -65,8 +74,10 @@ export class FeedbackHost implements Disposable {
     }
   }
 
-  #write({ rule, device, path, value }: Extract<FeedbackEffect, { kind: 'write-desired' }>): void {
+  #write(effect: WriteDesired): void {
+    const { rule, device, path, value } = effect;
     const { store, clock, events } = this.#options;
+    this.#unwritten.delete(`${device}/${path}`);
     const { feature, property } = splitPath(path);
     const pointer = formatPointer(['features', feature, 'desiredProperties', property]);
     const edit = { op: 'put', path: pointer, value } as const;
@@ -77,6 +88,11 @@ export class FeedbackHost implements Disposable {
       else events.record('warn', 'feedback-refused', { rule, device, ...written.error });
     } catch (error) {
       events.record('error', 'commit-failed', { rule, device, reason: (error as Error).message });
+      this.#unwritten.set(`${device}/${path}`, effect);
+      this.#cancelRetry();
+      this.#cancelRetry = clock.after(RETRY_MS, () => {
+        for (const unwritten of [...this.#unwritten.values()]) this.#write(unwritten);
+      });
     }
   }
 

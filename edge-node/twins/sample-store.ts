@@ -1,4 +1,5 @@
 import type { Database } from '#runtime/database/database.ts';
+import { markToText } from '#shared/twin/prediction/report-chain.ts';
 import { qualities, type Sample } from '#shared/twin/sample.ts';
 import {
   admitSamples,
@@ -76,6 +77,12 @@ export class SampleStore {
     );
   }
 
+  /** The same of one device; empty where it gave up none. */
+  droppedOf(device: string): Partial<Record<DropRule, number>> {
+    const rows = this.#statements.droppedOf.all(device) as DroppedRow[];
+    return Object.fromEntries(rows.map(({ rule, count }) => [rule, count]));
+  }
+
   /** The epoch that a device announced last, and how far it is accounted for. */
   newestEpoch(
     device: string,
@@ -145,6 +152,7 @@ export class SampleStore {
       timeMs: sample.timeMs,
       value: sample.value,
       quality: qualities.indexOf(sample.quality),
+      report: markToText(sample.report),
     });
     return true;
   }
@@ -192,6 +200,10 @@ function prepare(database: Database) {
         'VALUES (:stream, :property, :rule, :count) ' +
         'ON CONFLICT DO UPDATE SET count = max(count, excluded.count)',
     ),
+    droppedOf: database.prepare(
+      'SELECT rule, sum(count) AS count FROM drops ' +
+        'WHERE stream IN (SELECT id FROM streams WHERE device = ?) GROUP BY rule ORDER BY rule',
+    ),
     dropped: database.prepare(
       'SELECT device, rule, sum(count) AS count FROM drops JOIN streams ON streams.id = stream ' +
         'GROUP BY device, rule ORDER BY device, rule',
@@ -199,7 +211,8 @@ function prepare(database: Database) {
     properties: database.prepare('SELECT id, name FROM properties WHERE device = ?'),
     insertProperty: database.prepare('INSERT INTO properties (device, name) VALUES (?, ?)'),
     insertSample: database.prepare(
-      'INSERT INTO samples VALUES (:stream, :sequence, :property, :timeMs, :value, :quality)',
+      `INSERT INTO samples (stream, sequence, property, time_ms, value, quality, report)
+       VALUES (:stream, :sequence, :property, :timeMs, :value, :quality, :report)`,
     ),
     samplesBetween: database.prepare(
       `SELECT time_ms AS timeMs, value FROM samples

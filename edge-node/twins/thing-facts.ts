@@ -17,8 +17,8 @@ export function reportedOf({ features }: Thing, path: string): ReportedProperty 
 export function newestSampleMs({ features }: Thing): number | undefined {
   let newestMs: number | undefined;
   for (const { properties } of Object.values(features)) {
-    for (const { value, source, timeMs } of Object.values(properties)) {
-      if (value === undefined || source === undefined) continue;
+    for (const { value, source, timeMs, writtenBy } of Object.values(properties)) {
+      if (value === undefined || source === undefined || writtenBy !== undefined) continue;
       newestMs = Math.max(newestMs ?? timeMs, timeMs);
     }
   }

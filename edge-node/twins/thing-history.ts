@@ -8,6 +8,8 @@ import type { Change, HistoryEntry } from '#shared/twin/document/thing-step.ts';
 const SNAPSHOT_PERIOD = 256;
 /** Revisions of each thing that are kept; older ones go a snapshot's period at a time. */
 const REVISIONS_KEPT = 100 * SNAPSHOT_PERIOD;
+/** Revisions dropped at a time where all of them take too much. */
+const DROPPED_AT_A_TIME = 500;
 
 /** One revision as the file has it. */
 export interface StoredRevision {
@@ -27,10 +29,16 @@ export interface PastContent {
   readonly content: JsonObject | undefined;
 }
 
+interface OldestRow {
+  readonly position: number;
+  readonly device: string;
+  readonly revision: number;
+}
 type RevisionRow = Omit<StoredRevision, 'changes'> & { readonly changes: string };
 
 /**
- * What things were: the newest 25,600 revisions of each, in the tables of the twin store's file.
+ * What things were: the newest 25,600 revisions of each at most, in the tables of the twin store's
+ * file.
  * Writes belong into a transaction of the caller's.
  */
 export class ThingHistory {
@@ -60,6 +68,34 @@ export class ThingHistory {
     if (oldest === undefined) return;
     this.#statements.dropRevisions.run(device, oldest.revision);
     this.#statements.dropSnapshots.run(device, oldest.revision);
+  }
+
+  /** Bytes that revisions and snapshots take, and how many revisions were dropped so far. */
+  size(): { bytes: number; removed: number } {
+    return this.#statements.size.get() as { bytes: number; removed: number };
+  }
+
+  /**
+   * Drops some of the oldest revisions of all things, where all of them take more; of what is left
+   * of a thing contents are known from its next snapshot on.
+   */
+  shrink(sizeBytesMax: number): boolean {
+    if (this.size().bytes <= sizeBytesMax) return false;
+    const rows = this.#statements.oldest.all(DROPPED_AT_A_TIME) as OldestRow[];
+    const last = rows.at(-1);
+    if (last === undefined) return false;
+    this.#statements.dropOldest.run(last.position);
+    for (const [device, dropped] of Map.groupBy(rows, (row) => row.device)) {
+      // A snapshot of the last one dropped is what the next begins with.
+      this.#statements.dropSnapshots.run(device, dropped.at(-1)!.revision);
+    }
+    return true;
+  }
+
+  /** Drops all that is kept of a thing. */
+  forget(device: string): void {
+    this.#statements.dropRevisions.run(device, Number.MAX_SAFE_INTEGER);
+    this.#statements.dropSnapshots.run(device, Number.MAX_SAFE_INTEGER);
   }
 
   /** A thing's content at a revision; `undefined` where that is not, or no longer, kept. */
@@ -111,13 +147,18 @@ function prepare(database: Database) {
     insert: database.prepare(
       'INSERT INTO revisions (device, revision, time_ms, by, changes) VALUES (?, ?, ?, ?, ?)',
     ),
-    snapshot: database.prepare('INSERT OR REPLACE INTO snapshots VALUES (?, ?, ?, ?)'),
+    snapshot: database.prepare('INSERT OR IGNORE INTO snapshots VALUES (?, ?, ?, ?)'),
     snapshotBefore: database.prepare(
       'SELECT revision, time_ms AS timeMs, content FROM snapshots ' +
         'WHERE device = ? AND revision <= ? ORDER BY revision DESC LIMIT 1',
     ),
     dropRevisions: database.prepare('DELETE FROM revisions WHERE device = ? AND revision <= ?'),
     dropSnapshots: database.prepare('DELETE FROM snapshots WHERE device = ? AND revision < ?'),
+    size: database.prepare('SELECT bytes, removed FROM history_size'),
+    oldest: database.prepare(
+      'SELECT position, device, revision FROM revisions ORDER BY position LIMIT ?',
+    ),
+    dropOldest: database.prepare('DELETE FROM revisions WHERE position <= ?'),
     range: database.prepare(
       `SELECT ${columns} FROM revisions WHERE device = ? AND revision > ? AND revision <= ?
        ORDER BY revision`,

@@ -75,35 +75,39 @@ export class TwinHost {
     for (const { committed } of deliveries) committed();
   }
 
-  #onPresence({ topic, payload }: MqttMessage): void {
+  async #onPresence({ topic, payload }: MqttMessage): Promise<void> {
     const received = this.#receive(topic, presenceCodec.decode(payload));
     if (received === undefined) return;
     const { device, message } = received;
     this.#presence.set(device, message);
-    this.#commitPresence(device, message);
+    await this.#commitPresence(device, message);
   }
 
-  #commitPresence(device: string, message: PresenceMessage): void {
+  /** With that of others: after a start of this node all devices come at once. */
+  async #commitPresence(device: string, message: PresenceMessage): Promise<void> {
     const { store, clock, events } = this.#options;
     if (this.#presence.get(device) !== message) return; // a newer one came before the retry
     const online = message.state === 'online';
+    const units = Object.fromEntries(
+      message.properties.map(({ property, unit }) => [property, unit]),
+    );
+    let before: boolean | undefined;
     try {
-      if (online) store.beginEpoch(device, message.epoch);
-      const units = Object.fromEntries(
-        message.properties.map(({ property, unit }) => [property, unit]),
-      );
-      const before = store.get(device)?.presence.online;
-      store.change(device, { kind: 'presence', online, units, nowMs: clock.nowMs() });
-      if (before !== online) {
-        events.record('info', online ? 'device-online' : 'device-offline', { device });
-      }
+      await store.changeSoon(device, ({ thing }) => {
+        before = thing?.presence.online;
+        if (online) store.samples.beginEpoch(device, message.epoch);
+        return { kind: 'presence', online, units, nowMs: clock.nowMs() };
+      });
     } catch (error) {
       // Nobody says it again while the connection lasts.
       events.record('error', 'commit-failed', { device, reason: (error as Error).message });
-      clock.after(PRESENCE_RETRY_MS, () => this.#commitPresence(device, message));
+      clock.after(PRESENCE_RETRY_MS, () => void this.#commitPresence(device, message));
       return;
     }
-    this.#presence.delete(device);
+    if (before !== online) {
+      events.record('info', online ? 'device-online' : 'device-offline', { device });
+    }
+    if (this.#presence.get(device) === message) this.#presence.delete(device);
     if (online) this.#acknowledge(device, store.committed(device, message.epoch));
   }
 
@@ -118,7 +122,7 @@ export class TwinHost {
       events.record('warn', 'message-invalid', { topic, reason });
       return undefined;
     }
-    if (store.current(device) === undefined && store.size >= twinsMax) {
+    if (store.get(device) === undefined && store.size >= twinsMax) {
       events.record('warn', 'too-many-twins', { device, twinsMax });
       return undefined;
     }

@@ -91,12 +91,12 @@ export interface PeerLimits {
   readonly redialMsMax: number;
 }
 
-/** A block of 1 MiB and a transaction of 32 KiB fit with what surrounds them. */
+/** A block of 1 MiB fits with what surrounds it; of requests, an HTTP body of 256 KiB. */
 export const peerLimits: PeerLimits = {
   messageSizeBytesMax: 1_114_112,
   queueSizeBytesMax: 8_388_608,
   queueLengthMax: 4096,
-  requestSizeBytesMax: 65_536,
+  requestSizeBytesMax: 327_680,
   answerSizeBytesMax: 4_194_304,
   requestsAtOnceMax: 8,
   requestTimeoutMs: 10_000,

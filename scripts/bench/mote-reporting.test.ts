@@ -64,8 +64,9 @@ function drive(samples: readonly Observed[], { policy, predictor, adaptive }: Dr
 
 function backTests(samples: readonly Observed[], policy: ReportingPolicy): BackTest[] {
   return plainPredictors.map(({ name }) => {
-    const turn = backTest(samples, policy, name).next();
-    assert.ok(turn.done);
+    const test = backTest(samples, policy, name);
+    let turn = test.next();
+    while (!turn.done) turn = test.next();
     return turn.value;
   });
 }

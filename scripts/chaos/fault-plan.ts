@@ -20,6 +20,8 @@ export const faultKinds = [
   'disk-full-edge',
   'clock-ahead',
   'clock-back',
+  /** The edge node's, ahead or back. */
+  'clock-edge',
   /** The agent's folder as it was some time before. */
   'restore-copy',
   /** Another client of the device's name. */

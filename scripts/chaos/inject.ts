@@ -10,7 +10,8 @@ import { fillDisk, freeDisk } from './disk-limit.ts';
 import type { Fault } from './fault-plan.ts';
 import type { ChaosDevice, Field } from './field.ts';
 
-const YEAR_MS = 365 * 86_400_000;
+const DAY_MS = 86_400_000;
+const YEAR_MS = 365 * DAY_MS;
 const YEARS_AHEAD_MAX = 20;
 const DAYS_BACK_MAX = 700;
 /** Per 2 KiB. */
@@ -35,6 +36,8 @@ export function partsOf({ kind, device }: Fault): string[] {
       return [link];
     case 'cut-all':
       return ['links'];
+    case 'clock-edge':
+      return ['clock of the edge'];
     case 'clock-ahead':
     case 'clock-back':
       return [`clock ${device}`];
@@ -84,9 +87,13 @@ export async function inject(field: Field, fault: Fault): Promise<void> {
     case 'disk-full-edge':
       return withFullDisk(edge, lasting);
     case 'clock-ahead':
-      return jumped(program, Math.ceil(YEAR_MS * YEARS_AHEAD_MAX * fault.amount), lasting);
+      return jumped(program, yearsAhead(fault.amount), lasting);
     case 'clock-back':
-      return jumped(program, -Math.ceil(86_400_000 * DAYS_BACK_MAX * fault.amount), lasting);
+      return jumped(program, daysBack(fault.amount), lasting);
+    case 'clock-edge': {
+      const { amount } = fault;
+      return jumped(edge, amount < 0.5 ? daysBack(2 * amount) : yearsAhead(amount), lasting);
+    }
     case 'restore-copy':
       return restored(program, lasting);
     case 'duplicate-client':
@@ -95,6 +102,9 @@ export async function inject(field: Field, fault: Fault): Promise<void> {
   await lasting();
   for (const each of fault.kind === 'cut-all' ? devices : [device]) each.relay.heal();
 }
+
+const yearsAhead = (amount: number) => Math.ceil(YEAR_MS * YEARS_AHEAD_MAX * amount);
+const daysBack = (amount: number) => -Math.ceil(DAY_MS * DAYS_BACK_MAX * amount);
 
 async function killed(programs: readonly ChaosProgram[], { amount }: Fault): Promise<void> {
   await Promise.all(programs.map((program) => program.kill()));

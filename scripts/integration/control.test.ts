@@ -137,13 +137,15 @@ describe('control plane', { timeout: 60_000 }, () => {
       port = edge.port;
       parts.use(await startDevice(port, { actuators: [led.actuator] }));
       await edge.call('PUT', '', {});
-      const change = edge.store.change.bind(edge.store);
+      const changeSoon = edge.store.changeSoon.bind(edge.store);
       let lost = 0;
-      edge.store.change = (name, input) => {
-        if (input.kind !== 'acknowledged') return change(name, input);
-        lost += 1;
-        throw new Error('the disk is full');
-      };
+      edge.store.changeSoon = (name, decide) =>
+        changeSoon(name, (moment) => {
+          const input = decide(moment);
+          if (input.kind !== 'acknowledged') return input;
+          lost += 1;
+          throw new Error('the disk is full');
+        });
       await edge.call('PUT', '/features/led/desiredProperties/on', true);
       await until(() => lost > 0);
       assert.equal(await edge.state(), 'unseen');

@@ -80,6 +80,24 @@ describe('an outbox brought back from an older copy', { timeout: 120_000 }, () =
     assertAllOnce(paths, 625);
   });
 
+  it('counts as dropped only what the outbox it was copied from had not delivered', async () => {
+    const paths = folders();
+    await using edge = await startEdge(paths.edgeFolder);
+    produceOffline(paths, 1000);
+    cpSync(fileOf(paths), `${fileOf(paths)}.copy`);
+    await deliver(paths, edge.port, 1);
+    bringBack(paths);
+    const limits = { nowMs: 0, unacknowledgedMax: 1000, acknowledgedKept: 10 };
+    {
+      using outbox = openOutbox({ file: fileOf(paths), ...limits });
+      outbox.append(samples(300));
+      assert.equal(outbox.counts().dropped, 300);
+    }
+    await deliver(paths, edge.port, 1);
+    assertAllOnce(paths, 1302);
+    assert.equal(accountForDevice('mote-1', paths).droppedByRule, 0);
+  });
+
   it('is as good the second time', async () => {
     const paths = folders();
     await using edge = await startEdge(paths.edgeFolder);

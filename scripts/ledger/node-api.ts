@@ -12,9 +12,10 @@ export interface NodeRequest {
 }
 
 /**
- * Asks a running edge node. Whatever it answers in JSON is given, with the status.
+ * Asks a running edge node, with the token in DITEN_TOKEN where there is one. Whatever it answers
+ * in JSON is given, with the status.
  *
- * Errors: `url-malformed` (exit 2), `node-unreachable` (exit 1).
+ * Errors: `url-malformed` (exit 2), `node-unreachable`, `token-required` (exit 1).
  */
 export async function askNode(
   url: string,
@@ -25,15 +26,25 @@ export async function askNode(
   }
   try {
     const signal = AbortSignal.timeout(timeoutMs);
-    const response = await fetch(new URL(path, url), { ...init, signal });
+    const headers = new Headers(init.headers);
+    const { DITEN_TOKEN: token } = process.env;
+    if (token !== undefined) headers.set('Authorization', `Bearer ${token}`);
+    const response = await fetch(new URL(path, url), { ...init, headers, signal });
+    if (response.status === 401) throw tokenRequired(url);
     const body: unknown = JSON.parse(await textOf(response));
     if (typeof body !== 'object' || body === null) throw new Error('it answers something else');
     return { status: response.status, body: { ...body } };
   } catch (cause) {
+    if (cause instanceof ProgramError) throw cause;
     const { message, cause: deeper } = cause as Error;
     const reason = deeper instanceof Error ? deeper.message : message;
     throw nodeUnreachable(url, reason, cause);
   }
+}
+
+function tokenRequired(url: string): ProgramError {
+  const message = `${url} asks for a token; set DITEN_TOKEN to one (diten token new)`;
+  return new ProgramError('token-required', message);
 }
 
 export function nodeUnreachable(url: string, reason: string, cause?: unknown): ProgramError {

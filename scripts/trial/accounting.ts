@@ -35,7 +35,7 @@ export function finalAccount(account: DeviceAccount): DeviceAccount {
 }
 
 /** Names of the files within the programs' data folders. */
-const outboxFile = 'outbox.sqlite';
+export const outboxFile = 'outbox.sqlite';
 export const twinFile = 'twins.sqlite';
 
 /**
@@ -88,6 +88,8 @@ interface Stream {
   readonly id: number;
   readonly epoch: string;
   readonly committed: number;
+  /** Committed, and taken out by retention since. */
+  readonly removed: number;
   readonly drops: Drops;
 }
 
@@ -117,7 +119,7 @@ function readEpochs(outbox: Database): Epoch[] {
 
 function readStreams(twins: Database, device: string): Stream[] {
   const streams = twins
-    .prepare('SELECT id, epoch, committed FROM streams WHERE device = ?')
+    .prepare('SELECT id, epoch, committed, removed FROM streams WHERE device = ?')
     .all(device) as Omit<Stream, 'drops'>[];
   const drops = twins.prepare('SELECT rule, sum(count) FROM drops WHERE stream = ? GROUP BY rule');
   return streams.map((stream) => ({
@@ -143,7 +145,10 @@ function countStored(
        FROM samples WHERE stream = :stream`,
     )
     .get({ stream: stream.id, shared }) as StoredCounts;
-  return { stream, counts };
+  // Whose they were nobody knows any more: the oldest went first.
+  const removed = Math.min(stream.removed, shared - counts.shared);
+  const beyond = counts.beyond + stream.removed - removed;
+  return { stream, counts: { ...counts, shared: counts.shared + removed, beyond } };
 }
 
 function currentAccount(
@@ -178,13 +183,14 @@ function pastAccount(
 ): EpochAccount {
   const beyond = Math.max(0, (stream?.committed ?? 0) - shared);
   const told = upTo(stream?.drops ?? {}, beyond - counts.beyond);
+  // A copy may give up what the outbox it was taken of had delivered.
+  const lost = upTo(drops, produced - counts.shared);
   return {
     produced: produced + beyond,
     committed: counts.shared + counts.beyond,
-    drops: add(drops, told),
+    drops: add(lost, told),
     waiting: 0,
-    missing:
-      Math.max(0, produced - total(drops) - counts.shared) + (beyond - counts.beyond - total(told)),
+    missing: produced + beyond - counts.shared - counts.beyond - total(lost) - total(told),
     duplicated: counts.repeated,
   };
 }

@@ -3,6 +3,7 @@ import { anomalyReport } from './anomaly.ts';
 import { feedbackReport } from './feedback-report.ts';
 import { ledgerReport, roundsOnLedger } from './ledger-report.ts';
 import type { MoteRecords } from './motes.ts';
+import { predictionReport } from './prediction-report.ts';
 import type { RunningTrial } from './run-trial.ts';
 import type { TrialPlan } from './trial-plan.ts';
 import type { TrialReport } from './trial-report.ts';
@@ -39,6 +40,12 @@ export function concludeTrial(
     feedback: plan.devices.flatMap(({ name, edge }) => {
       const feedback = feedbackReport(name, edge.dataFolder);
       return feedback.switched === 0 ? [] : [feedback];
+    }),
+    prediction: plan.devices.flatMap(({ name, mote, reporting, edge, dataFolder }) => {
+      if (mote === undefined || !reporting) return [];
+      const record = motes.readings.get(mote)!;
+      const folders = { deviceFolder: dataFolder, edgeFolder: edge.dataFolder };
+      return predictionReport(name, { ...folders, record, periodMs: plan.periodMs });
     }),
     ledger,
     edgeRestarts: trial.edges.reduce((sum, { restarts }) => sum + restarts, 0),

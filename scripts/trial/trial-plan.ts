@@ -15,6 +15,15 @@ export const features = [
   { property: 'environment/humidity', scale: 0.5 },
 ] as const;
 
+/** What the motes without labelled events send in part. */
+export const reportedInPart = [
+  { property: 'environment/temperature', column: 'temperature', tolerance: 0.1 },
+  { property: 'environment/humidity', column: 'humidity', tolerance: 0.5 },
+] as const;
+const reportingMotes: readonly MoteId[] = [2, 3];
+/** Ten minutes of the original. */
+const HEARTBEAT_READINGS = 120;
+
 /** The device's output that a feedback rule switches on while its readings are not as forecast. */
 export const warningOutput = 'warning/output';
 export const feedbackRule = {
@@ -42,6 +51,8 @@ export interface PlannedDevice extends PlannedProgram {
   readonly edge: PlannedEdge;
   /** The mote whose record it replays; none where it reads this machine's sensors. */
   readonly mote?: MoteId;
+  /** Whether it sends a part of its samples only. */
+  readonly reporting: boolean;
 }
 
 export interface TrialPlan {
@@ -96,6 +107,7 @@ export async function planTrial(
       kind: 'device',
       edge: edges[index % count]!,
       ...(mote === undefined ? {} : { mote }),
+      reporting: mote !== undefined && reportingMotes.includes(mote),
     }),
   );
   writeEdges(edges, { folder, ports, seconds });
@@ -108,6 +120,7 @@ export async function planTrial(
       mqtt: { url: `mqtt://127.0.0.1:${mqtt}` },
       sensors:
         device.mote === undefined ? liveSensors() : [replay(motes.file, device.mote, periodMs)],
+      ...(device.reporting ? { reporting: reportingRules(periodMs) } : {}),
       actuators: [{ kind: 'simulated', property: warningOutput }],
     });
   }
@@ -156,6 +169,13 @@ function replay(file: string, mote: MoteId, periodMs: number) {
     ],
     periodMs,
   };
+}
+
+function reportingRules(periodMs: number) {
+  const heartbeatSeconds = Math.max(0.1, (HEARTBEAT_READINGS * periodMs) / 1000);
+  return reportedInPart.map(({ property, tolerance }) => ({
+    ...{ property, tolerance, heartbeatSeconds },
+  }));
 }
 
 function liveSensors() {

@@ -2,6 +2,7 @@ import type { RoundSummary } from '#edge-node/federation/version-log.ts';
 import type { DeviceAccount } from './accounting.ts';
 import type { AnomalyReport } from './anomaly.ts';
 import type { FeedbackReport } from './feedback-report.ts';
+import type { PredictionReport } from './prediction-report.ts';
 
 /** What a trial came to; the content of `--json FILE`. */
 export interface TrialReport {
@@ -10,6 +11,8 @@ export interface TrialReport {
   readonly anomaly: readonly AnomalyReport[];
   /** Of devices on which the feedback rule acted. */
   readonly feedback: readonly FeedbackReport[];
+  /** Of properties that were sent in part. */
+  readonly prediction: readonly PredictionReport[];
   readonly ledger: LedgerReport;
   /** Over all edge nodes. */
   readonly edgeRestarts: number;
@@ -49,8 +52,14 @@ export interface LedgerNodeReport {
 }
 
 /** Every reason why a trial failed, in a sentence each; none where it succeeded. */
-export function failuresOf({ devices, ledger }: TrialReport): string[] {
+export function failuresOf({ devices, prediction, ledger }: TrialReport): string[] {
   const failures = deliveryFailures(devices);
+  for (const each of prediction) {
+    if (isKept(each)) continue;
+    const { device, property, worstError, tolerance } = each;
+    const off = worstError === null ? 'had no answer' : `was off by ${worstError}`;
+    failures.push(`${device}: the twin ${off} at a sample of ${property}, beyond ${tolerance}`);
+  }
   return ledger.verified ? failures : [...failures, `the ledger is not valid: ${ledger.failure}`];
 }
 
@@ -66,7 +75,7 @@ export function deliveryFailures(
 
 /** The report as a person reads it. */
 export function summaryOf(report: TrialReport): string {
-  const { devices, rounds, anomaly, feedback, ledger, seconds } = report;
+  const { devices, rounds, anomaly, feedback, prediction, ledger, seconds } = report;
   const first = rounds[0];
   const last = rounds.at(-1);
   const lines = [
@@ -97,6 +106,7 @@ export function summaryOf(report: TrialReport): string {
         `feedback   ${device}: its anomaly score switched the warning output ${switched} times, ` +
         `taken ${taken} times, after ${medianMs === null ? '-' : `${medianMs} ms`} in the middle`,
     ),
+    ...prediction.map(predictionLine),
     ...ledger.nodes.map(
       (node) =>
         `ledger     ${node.id}: height ${node.height}, state ` +
@@ -109,6 +119,21 @@ export function summaryOf(report: TrialReport): string {
       `${seconds.toFirstTwin === null ? '-' : seconds.toFirstTwin.toFixed(1)} s`,
   ];
   return lines.join('\n');
+}
+
+/** Whether the twin was within the tolerance at every original sample. */
+function isKept({ worstError, tolerance }: PredictionReport): boolean {
+  return worstError !== null && worstError <= tolerance;
+}
+
+function predictionLine(report: PredictionReport): string {
+  const { device, property, tolerance, worstError, samples, reports, factor } = report;
+  const kept = isKept(report) ? 'yes' : 'NO';
+  return (
+    `prediction ${device} ${property}: ${reports} of ${samples} samples sent ` +
+    `(${factor === null ? '-' : factor.toFixed(1)} times fewer), the twin off by ` +
+    `${decimal(worstError)} at most, within ${tolerance}: ${kept}`
+  );
 }
 
 /** Columns padded to their widest cell: the first to the left, the others to the right. */

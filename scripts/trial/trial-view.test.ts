@@ -10,6 +10,13 @@ const status: NodeStatus = {
   devices: [
     { id: 'mote-1', online: true, samples: 50, dropped: {}, ageMs: 4, anomalyScore: 0.127 },
   ],
+  storage: {
+    fileBytes: 4096,
+    usedBytes: 4096,
+    historyBytes: 0,
+    removedSamples: 0,
+    removedRevisions: 0,
+  },
   learning: {
     task: 't',
     phase: 'training',

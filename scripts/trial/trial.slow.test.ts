@@ -129,6 +129,11 @@ describe('field trial', { timeout: 240_000 }, () => {
       report.rounds.map((_, index) => index + 1),
     );
     assert.ok(report.rounds.at(-1)!.loss < report.rounds[0]!.loss);
+    assert.equal(report.prediction.length, 4);
+    for (const { worstError, tolerance, samples, reports } of report.prediction) {
+      assert.ok(worstError !== null && worstError <= tolerance, `${worstError}`);
+      assert.ok(reports * 5 < samples, `${reports} of ${samples}`);
+    }
   });
 
   it('makes no block while two of four edge nodes are away, and goes on after', async () => {

@@ -4,6 +4,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, describe, it, mock } from 'node:test';
 import { openOutbox } from '#device-agent/outbox/outbox.ts';
+import { outboxSchema } from '#device-agent/outbox/outbox-schema.ts';
+import { twinSchema } from '#edge-node/twins/twin-schema.ts';
 import { TwinStore } from '#edge-node/twins/twin-store.ts';
 import { openDatabase } from '#runtime/database/database.ts';
 import { verifyDelivery } from './verify-delivery.ts';
@@ -60,9 +62,9 @@ function verify(folder: string): { code: number; device: object; said: string } 
 
 function change(file: string, sql: string): void {
   const database = openDatabase(file, { name: 'any', migrations: Array(99).fill('') });
-  const version = file.endsWith('outbox.sqlite') ? 2 : 3;
+  const { migrations } = file.endsWith('outbox.sqlite') ? outboxSchema : twinSchema;
   database.exec(sql);
-  database.pragma(`user_version = ${version}`);
+  database.pragma(`user_version = ${migrations.length}`);
   database.close();
 }
 
@@ -86,12 +88,23 @@ describe('diten trial verify-delivery', () => {
     assert.match(said, /mote-1: 2 samples are missing/);
   });
 
+  it('counts what retention took out as committed', () => {
+    const folder = trialFolder(30, 30);
+    change(
+      twinsOf(folder),
+      'DELETE FROM samples WHERE sequence IN (1, 2); UPDATE streams SET removed = 2',
+    );
+    const { code, device } = verify(folder);
+    assert.equal(code, 0);
+    assert.partialDeepStrictEqual(device, { committed: 30, missing: 0, duplicated: 0 });
+  });
+
   it('fails where a sample is stored twice, or was never produced', () => {
     const folder = trialFolder(30, 30);
     change(
       twinsOf(folder),
       `UPDATE samples SET (time_ms, value) = (3, 3) WHERE sequence = 20;
-       INSERT INTO samples SELECT stream, 31, property, 99, 99, quality FROM samples
+       INSERT INTO samples SELECT stream, 31, property, 99, 99, quality, NULL FROM samples
        WHERE sequence = 1`,
     );
     const { code, device } = verify(folder);

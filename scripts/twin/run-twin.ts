@@ -117,6 +117,29 @@ export async function explainTwin(id: string, options: TwinOptions): Promise<voi
   }
 }
 
+/** `diten twin relations`: both ways, with the nodes that could not be asked. */
+export async function showRelations(id: string, options: TwinOptions): Promise<void> {
+  const client = new TwinClient(options);
+  const answer = await client.ask(await client.thingPath(id, 'relations'));
+  if (options.json) return print(answer);
+  const { outgoing, incoming, unanswered = [] } = answer as unknown as Related;
+  const rows = [
+    ...outgoing.map(({ type, thingId }) => ['it', type, thingId]),
+    ...incoming.map(({ type, thingId }) => [thingId, type, 'it']),
+  ];
+  const shown = rows.length === 0 ? 'it is related to nothing' : table(['from', 'is', 'to'], rows);
+  process.stdout.write(`${shown}\n`);
+  if (unanswered.length > 0) {
+    process.stderr.write(`without what ${unanswered.join(', ')} would say: they did not answer\n`);
+  }
+}
+
+interface Related {
+  readonly outgoing: readonly { readonly type: string; readonly thingId: string }[];
+  readonly incoming: Related['outgoing'];
+  readonly unanswered?: readonly string[];
+}
+
 /** `diten twin history`: the newest revisions of a twin, or those from one to another. */
 export async function showHistory(
   id: string,

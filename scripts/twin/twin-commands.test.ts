@@ -80,6 +80,21 @@ describe('diten twin', { timeout: 60_000 }, () => {
     assert.deepEqual(revisions, [2, 3]);
   });
 
+  it('shows what a twin is to others, both ways', async () => {
+    const room = { op: 'put', path: '', value: { attributes: {} } } as const;
+    twins.change('room-1', { kind: 'edited', nowMs: 5000, by: 'ann', edit: room });
+    const path = 'attributes/relations/partOf';
+    const refused = await twin('set', 'mote-1', path, 'lab:room-1');
+    assert.match(refused.err, /partOf: give an array of ids of things/);
+    await twin('set', 'mote-1', path, '["lab:room-1"]');
+    const [one, other] = await Promise.all([
+      twin('relations', 'mote-1'),
+      twin('relations', 'room-1'),
+    ]);
+    assert.match(one.out, /it +partOf +lab:room-1\n$/);
+    assert.match(other.out, /lab:mote-1 +partOf +it\n$/);
+  });
+
   it('makes tokens, and shows the one it is given', async () => {
     const config = join(folder, 'edge.toml');
     const file = join(folder, 'api-tokens.json');

@@ -18,7 +18,12 @@ export function addTwinCommands(program: Command): void {
   add('get <id> [path]', 'show one, or a part of it')
     .option('--revision <n>', 'as it was at a revision')
     .option('--time <time>', 'as it was at a time, as 2026-11-22T12:00:00Z')
-    .action(async (id, path, options) => (await run()).getTwin(id, path, options));
+    .option('--predicted', 'what it takes FEATURE[/PROPERTY] to be, how old and how far off')
+    .action(async (id, path, { predicted, ...options }) =>
+      predicted === true
+        ? (await import('./predicted-twin.ts')).getPredicted(id, path, options)
+        : (await run()).getTwin(id, path, options),
+    );
   add('set <id> <path> <value>', 'put a value; FEATURE/PROPERTY alone is what is desired').action(
     async (id, path, value, options) => (await run()).setTwin({ id, path, value }, options),
   );
@@ -30,6 +35,9 @@ export function addTwinCommands(program: Command): void {
   );
   add('why <id>', 'why what is desired is not so').action(async (id, options) =>
     (await run()).explainTwin(id, options),
+  );
+  add('relations <id>', 'what it is to others, and others to it').action(async (id, options) =>
+    (await run()).showRelations(id, options),
   );
   add('history <id>', 'its revisions: the newest 20, or from one to another')
     .option('--from <n>', 'the first', revision)

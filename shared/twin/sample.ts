@@ -13,6 +13,22 @@ export interface Sample {
   /** `null` where the sensor gave nothing usable. */
   readonly value: number | null;
   readonly quality: Quality;
+  /** Only where the device does not send every sample of the property. */
+  readonly report?: ReportMark;
+}
+
+/** What a report says beside its sample: all that the twin needs to predict what comes after. */
+export interface ReportMark {
+  /** By which predictor the twin answers from here on. */
+  readonly predictor: string;
+  /** How many points the device predicts from, this one among them. */
+  readonly depth: number;
+  /** 1, 2, 3, ... counts the property's reports: where it jumps, the twin misses some. */
+  readonly ordinal: number;
+  /** How far the twin may be off at a sample not sent, in the property's unit of measure. */
+  readonly tolerance: number;
+  /** The longest silence, but for one sampling period. */
+  readonly heartbeatMs: number;
 }
 
 /** In it a device reports how far its forecast was off, in units of normal change. */

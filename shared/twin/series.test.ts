@@ -122,4 +122,17 @@ describe('series', () => {
     );
     assert.equal(same?.avg, 0.1);
   });
+
+  it('counts a summary as all that is in it', () => {
+    const summary = { count: 3, min: 1, max: 9 };
+    const samples = [
+      { timeMs: 0, value: 4, summary },
+      { timeMs: 5, value: 8 },
+    ];
+    const series = aggregateSeries(samples, { fromMs: 0, toMs: 10, stepMs: 10 });
+    assert.deepEqual(series, {
+      ok: true,
+      value: [{ timeMs: 0, count: 4, avg: 5, min: 1, max: 9, first: 4, last: 8 }],
+    });
+  });
 });

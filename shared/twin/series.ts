@@ -27,6 +27,14 @@ export type SeriesErrorCode = 'series-range' | 'series-too-long';
 
 export const SERIES_STEPS_MAX = 10_000;
 
+/** A sample, or several of which only a summary is left, at the time where they begin. */
+export interface SeriesSample {
+  readonly timeMs: number;
+  /** Of a summary the mean. */
+  readonly value: number | null;
+  readonly summary?: { readonly count: number; readonly min: number; readonly max: number };
+}
+
 /**
  * Sums samples up by steps, in any order of their times; what has no finite value is passed over.
  * Every step that touches the range is there, empty ones too, so that a gap shows as one; the first
@@ -34,7 +42,7 @@ export const SERIES_STEPS_MAX = 10_000;
  * empty, or a step below 1 ms), `series-too-long` (more than 10,000 steps).
  */
 export function aggregateSeries(
-  samples: Iterable<{ readonly timeMs: number; readonly value: number | null }>,
+  samples: Iterable<SeriesSample>,
   { fromMs, toMs, stepMs }: SeriesRange,
 ): Result<SeriesStep[], { code: SeriesErrorCode; message: string }> {
   if (![fromMs, toMs, stepMs].every(Number.isSafeInteger) || stepMs < 1 || toMs <= fromMs) {
@@ -52,10 +60,11 @@ export function aggregateSeries(
     );
   }
   const tallies: (Tally | undefined)[] = Array.from({ length: count });
-  for (const { timeMs, value } of samples) {
+  for (const { timeMs, value, summary } of samples) {
     if (value === null || !Number.isFinite(value) || !(timeMs >= fromMs && timeMs < toMs)) continue;
     const index = Math.floor(timeMs / stepMs) - firstStep;
-    tallies[index] = add(tallies[index], timeMs, value);
+    const { count, min, max } = summary ?? { count: 1, min: value, max: value };
+    tallies[index] = add(tallies[index], timeMs, { count, mean: value, min, max });
   }
   return ok(tallies.map((tally, index) => toStep((firstStep + index) * stepMs, tally)));
 }
@@ -71,26 +80,19 @@ interface Tally {
   lastMs: number;
 }
 
-function add(before: Tally | undefined, timeMs: number, value: number): Tally {
+type Summary = Pick<Tally, 'count' | 'mean' | 'min' | 'max'>;
+
+function add(before: Tally | undefined, timeMs: number, summary: Summary): Tally {
+  const { mean: value } = summary;
   if (before === undefined) {
-    const [firstMs, lastMs] = [timeMs, timeMs];
-    return {
-      count: 1,
-      mean: value,
-      min: value,
-      max: value,
-      first: value,
-      firstMs,
-      last: value,
-      lastMs,
-    };
+    return { ...summary, first: value, firstMs: timeMs, last: value, lastMs: timeMs };
   }
   const tally = before;
-  tally.count += 1;
+  tally.count += summary.count;
   // Divided before it is subtracted: the difference of two finite numbers can overflow.
-  tally.mean += value / tally.count - tally.mean / tally.count;
-  tally.min = Math.min(tally.min, value);
-  tally.max = Math.max(tally.max, value);
+  tally.mean += (value / tally.count - tally.mean / tally.count) * summary.count;
+  tally.min = Math.min(tally.min, summary.min);
+  tally.max = Math.max(tally.max, summary.max);
   if (timeMs < tally.firstMs) [tally.first, tally.firstMs] = [value, timeMs];
   if (timeMs >= tally.lastMs) [tally.last, tally.lastMs] = [value, timeMs];
   return tally;

@@ -18,6 +18,8 @@ const sample = [0, 1000, 27.5, 0] as const;
 const skip = [[1, 1]] as const;
 const far = [[1, Number.MAX_SAFE_INTEGER - 500]] as const;
 
+const reporting = { ...good, policies: [['hold', 0.1, 600_000]], reports: [[0, 0, 1, 1]] };
+
 function refusal(document: Plain): string {
   const decoded = plainTelemetryCodec.decode(encodeCanonical(document));
   return decoded.ok ? 'was accepted' : decoded.error.code;
@@ -31,15 +33,30 @@ describe('telemetry codec', () => {
       value: fc.option(fc.double({ noNaN: true, noDefaultInfinity: true })),
       quality: fc.constantFrom(...qualities),
     });
+    const report = fc.record(
+      {
+        predictor: fc.constantFrom('hold', 'linear', `learned:${'5c'.repeat(32)}`),
+        depth: fc.nat(8),
+        ordinal: fc.integer({ min: 1, max: 1e9 }),
+        tolerance: fc.constantFrom(0, 0.1, 5e-324),
+        heartbeatMs: fc.constantFrom(1, 600_000),
+      },
+      { noNullPrototype: true },
+    );
+    const marked = fc
+      .tuple(sample, fc.option(report))
+      .map(([each, mark]) => (mark === null ? each : { ...each, report: mark }));
     const message = fc.record({
       first: fc.integer({ min: 1, max: 1e9 }),
-      samples: fc.array(sample, { minLength: 1, maxLength: 30 }),
+      samples: fc.array(marked, { minLength: 1, maxLength: 30 }),
+      waiting: fc.nat(),
     });
     fc.assert(
-      fc.property(message, ({ first, samples }) => {
+      fc.property(message, ({ first, samples, waiting }) => {
         const sent = {
           epoch: good.epoch,
           available: first,
+          waiting,
           samples: samples.map((each, index) => ({ ...each, sequence: first + index })),
         };
         const decoded = plainTelemetryCodec.decode(plainTelemetryCodec.encode(sent));
@@ -68,8 +85,19 @@ describe('telemetry codec', () => {
     assert.deepEqual(decoded.value, sent);
   });
 
-  it('accepts the message the refusals are made from', () => {
+  it('accepts the messages the refusals are made from', () => {
     assert.ok(plainTelemetryCodec.decode(encodeCanonical(good)).ok);
+    assert.ok(plainTelemetryCodec.decode(encodeCanonical(reporting as unknown as Plain)).ok);
+  });
+
+  it('is without reports what it was before there were any', () => {
+    const [sample] = good.samples;
+    const samples = [
+      { sequence: 5, property: good.properties[0], timeMs: sample[1], value: 27.5, quality: 'ok' },
+    ] as const;
+    const { epoch, available } = good;
+    const bytes = plainTelemetryCodec.encode({ epoch, available, samples });
+    assert.deepEqual(bytes, encodeCanonical(good as unknown as Plain));
   });
 
   for (const [name, document] of [
@@ -81,6 +109,13 @@ describe('telemetry codec', () => {
     ['a property with a wildcard', { ...good, properties: ['a/#'] }],
     ['a quality that is not known', { ...good, samples: [[0, 0, 0, 99]] }],
     ['a time beyond all dates', { ...good, samples: [[0, 8.65e15, 0, 0]] }],
+    ['a report of a sample it does not hold', { ...reporting, reports: [[1, 0, 1, 1]] }],
+    ['a report by no policy', { ...reporting, reports: [[0, 1, 1, 1]] }],
+    ['two reports of one sample', { ...reporting, reports: [...reporting.reports, [0, 0, 1, 2]] }],
+    ['a report from too many points', { ...reporting, reports: [[0, 0, 9, 1]] }],
+    ['a predictor without a name', { ...reporting, policies: [['', 0.1, 1]] }],
+    ['a tolerance below 0', { ...reporting, policies: [['hold', -0.1, 1]] }],
+    ['a silence without an end', { ...reporting, policies: [['hold', 0.1, Infinity]] }],
     ['text for a value', { ...good, samples: [[0, 0, 'x', 0]] }],
     ['a first sequence that is not available', { ...good, available: 6 }],
     ['too many samples', { ...good, samples: new Array(501).fill([0, 0, 0, 0]) }],

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { err, ok } from '../basics/result.ts';
-import { qualities, type Sample } from '../twin/sample.ts';
+import { POINTS_MAX } from '../twin/prediction/predictor.ts';
+import { qualities, type ReportMark, type Sample } from '../twin/sample.ts';
 import { type DropCount, dropRules, RUNS_KEPT, type StreamRun } from '../twin/sample-stream.ts';
 import { type MessageCodec, messageCodec } from './message.ts';
 import { epochSchema, propertySchema } from './names.ts';
@@ -26,6 +27,8 @@ export interface DataMessage {
   readonly run?: StreamRun;
   /** What was dropped of the epoch so far, where that changed. */
   readonly dropped?: readonly DropCount[];
+  /** How many sequences come behind these by now; not said by older devices. */
+  readonly waiting?: number;
 }
 
 /** What the edge node holds durably: every sequence of the epoch up to this one. */
@@ -50,6 +53,23 @@ const runSchema = z.strictObject({
   id: z.string().regex(/^[0-9a-f]{8}$/, 'expected 8 hex digits'),
   first: sequenceSchema,
 });
+
+/** `[predictor, tolerance, heartbeat in ms]`, of which several reports are. */
+const policySchema = z.tuple([
+  z
+    .string()
+    .max(80)
+    .regex(/^[a-z][a-z0-9-]*(?::[0-9a-f]+)?$/),
+  z.number().nonnegative(),
+  z.int().min(1),
+]);
+/** `[index of the sample, index of the policy, depth, ordinal]`. */
+const reportSchema = z.tuple([
+  z.int().nonnegative(),
+  z.int().nonnegative(),
+  z.int().min(0).max(POINTS_MAX),
+  z.int().min(1),
+]);
 
 const wireSchema = z.strictObject({
   v: z.literal(1),
@@ -84,6 +104,9 @@ const wireSchema = z.strictObject({
     .min(1)
     .max(DROP_COUNTS_MAX)
     .optional(),
+  policies: z.array(policySchema).min(1).max(SAMPLES_PER_MESSAGE_MAX).optional(),
+  reports: z.array(reportSchema).min(1).max(SAMPLES_PER_MESSAGE_MAX).optional(),
+  waiting: z.int().nonnegative().optional(),
 });
 
 const wireCodec = messageCodec('data', wireSchema);
@@ -91,10 +114,11 @@ const wireCodec = messageCodec('data', wireSchema);
 /**
  * The plain telemetry codec: `{v, epoch, available, first, properties, samples}`, a sample being
  * `[index of its property, time in ms, value, index of its quality]`. Where sequences were dropped,
- * `after` and `skips` say so; `dropped` counts them: a message without is what older devices send.
+ * `after` and `skips` say so; `dropped` counts them; which samples are reports, and of what policy,
+ * `policies` and `reports` say: a message without is what older devices send.
  */
 export const plainTelemetryCodec: MessageCodec<DataMessage> = {
-  encode({ epoch, available, after, samples, run, dropped = [] }) {
+  encode({ epoch, available, after, samples, run, dropped = [], waiting }) {
     const properties = [...new Set(samples.map(({ property }) => property))];
     const indexOf = new Map(properties.map((property, index) => [property, index]));
     return wireCodec.encode({
@@ -110,6 +134,8 @@ export const plainTelemetryCodec: MessageCodec<DataMessage> = {
         qualities.indexOf(quality),
       ]),
       ...encodeSkips(samples),
+      ...encodeReports(samples),
+      ...(waiting === undefined ? {} : { waiting }),
       ...(after === undefined ? {} : { after }),
       ...(run === undefined ? {} : { run }),
       ...(dropped.length === 0
@@ -121,11 +147,13 @@ export const plainTelemetryCodec: MessageCodec<DataMessage> = {
   decode(bytes) {
     const decoded = wireCodec.decode(bytes);
     if (!decoded.ok) return decoded;
-    const { epoch, available, after, first, properties, samples, run } = decoded.value;
+    const { epoch, available, after, first, properties, samples, run, waiting } = decoded.value;
     const foreign = samples.find(([property]) => properties[property] === undefined);
     const sequences = decodeSequences(decoded.value);
+    const marks = decodeReports(decoded.value);
     const begins = available <= first && (after ?? 0) < first && (run?.first ?? 1) <= first;
-    if (foreign !== undefined || sequences === undefined || !begins) {
+    const isWhole = sequences !== undefined && marks !== undefined;
+    if (foreign !== undefined || !isWhole || !begins) {
       return err({ code: 'message-invalid', message: 'data: its parts contradict each other' });
     }
     return ok({
@@ -134,12 +162,14 @@ export const plainTelemetryCodec: MessageCodec<DataMessage> = {
       ...(after === undefined ? {} : { after }),
       ...(run === undefined ? {} : { run }),
       ...decodeDropped(decoded.value),
+      ...(waiting === undefined ? {} : { waiting }),
       samples: samples.map(([property, timeMs, value, quality], index) => ({
         sequence: sequences[index]!,
         property: properties[property]!,
         timeMs,
         value,
         quality: qualities[quality]!,
+        ...marks.get(index),
       })),
     });
   },
@@ -167,6 +197,37 @@ function decodeSequences({ first, samples, skips = [] }: WireMessage): number[] 
     return next++;
   });
   return next <= Number.MAX_SAFE_INTEGER ? sequences : undefined;
+}
+
+function encodeReports(samples: readonly Sample[]): Pick<WireMessage, 'policies' | 'reports'> {
+  const policies: z.infer<typeof policySchema>[] = [];
+  const indexOf = new Map<string, number>();
+  const reports: z.infer<typeof reportSchema>[] = [];
+  for (const [index, { report }] of samples.entries()) {
+    if (report === undefined) continue;
+    const { predictor, depth, ordinal, tolerance, heartbeatMs } = report;
+    const key = `${predictor} ${tolerance} ${heartbeatMs}`;
+    const known = indexOf.get(key) ?? policies.push([predictor, tolerance, heartbeatMs]) - 1;
+    indexOf.set(key, known);
+    reports.push([index, known, depth, ordinal]);
+  }
+  return reports.length === 0 ? {} : { policies, reports };
+}
+
+/** The mark of each sample that is a report, by its index; `undefined` for a contradiction. */
+function decodeReports({
+  policies = [],
+  reports = [],
+  samples,
+}: WireMessage): Map<number, { report: ReportMark }> | undefined {
+  const marks = new Map<number, { report: ReportMark }>();
+  for (const [index, at, depth, ordinal] of reports) {
+    const policy = policies[at];
+    if (policy === undefined || index >= samples.length || marks.has(index)) return undefined;
+    const [predictor, tolerance, heartbeatMs] = policy;
+    marks.set(index, { report: { predictor, depth, ordinal, tolerance, heartbeatMs } });
+  }
+  return marks;
 }
 
 function decodeDropped({ dropped = [] }: WireMessage): Pick<DataMessage, 'dropped'> {

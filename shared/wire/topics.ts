@@ -9,6 +9,7 @@ export const channels = [
   'update',
   'desired',
   'ack',
+  'reporting',
 ] as const;
 export type Channel = (typeof channels)[number];
 

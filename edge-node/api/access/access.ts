@@ -36,7 +36,7 @@ export class Access {
   identify(request: Request): Caller {
     const { isOpen } = this.#options;
     const shown = readCredentials(request);
-    const tokens = this.#current();
+    const tokens = shown === undefined ? [] : this.#current();
     const token = shown === undefined ? undefined : findToken(tokens, shown.token);
     if (token !== undefined && (shown?.name ?? token.name) === token.name) {
       return { name: token.name, role: token.role, needsToken: !isOpen };
@@ -87,7 +87,8 @@ function readCredentials({ headers }: Request): { token: string; name?: string }
 
 /** Who says that they edit, where nobody checks it. */
 function readName({ headers }: Request): string {
-  const name = headers.get('X-Diten-By') ?? 'http';
+  const name = headers.get('X-Diten-By');
+  if (name === null) return 'http';
   if (nameSchema.safeParse(name).success && name !== 'device') return name;
   throw new ApiFailure(apiErrors.headerInvalid('X-Diten-By'));
 }

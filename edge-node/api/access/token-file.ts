@@ -2,14 +2,16 @@ import { createHash, randomBytes, timingSafeEqual } from 'node:crypto';
 import {
   closeSync,
   fsyncSync,
+  mkdirSync,
   openSync,
   readFileSync,
   renameSync,
   statSync,
   writeSync,
 } from 'node:fs';
+import { dirname } from 'node:path';
 import { z } from 'zod';
-import { configurationError } from '#runtime/process/program-error.ts';
+import { configurationError, ProgramError } from '#runtime/process/program-error.ts';
 import { type Failure, fail, ok, type Result } from '#shared/basics/result.ts';
 import { nameSchema } from '#shared/wire/names.ts';
 
@@ -34,7 +36,7 @@ export type TokenFailure = Failure<'token-name-invalid' | 'token-exists' | 'toke
 
 /**
  * The tokens of a file, none where it is not there. Errors (exit 78): `tokens-readable` (others
- * than its owner may read or write it), `tokens-invalid`.
+ * than its owner may read or write it), `tokens-unreadable`, `tokens-invalid`.
  */
 export function readTokens(file: string): readonly ApiToken[] {
   let text: string;
@@ -46,7 +48,10 @@ export function readTokens(file: string): readonly ApiToken[] {
     text = readFileSync(file, 'utf8');
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return [];
-    throw error;
+    if (error instanceof ProgramError) throw error;
+    const reason = (error as Error).message;
+    const mend = 'give its reader the right to, or set api.tokens';
+    throw configurationError('tokens-unreadable', `${file}: ${reason}; ${mend}`, error);
   }
   try {
     return fileSchema.parse(JSON.parse(text)).tokens;
@@ -107,6 +112,7 @@ function digestOf(token: string): Buffer {
 }
 
 function write(file: string, tokens: readonly ApiToken[]): void {
+  mkdirSync(dirname(file), { recursive: true });
   const draft = `${file}.${randomBytes(6).toString('hex')}`;
   const descriptor = openSync(draft, 'wx', 0o600);
   try {

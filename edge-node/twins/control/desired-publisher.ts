@@ -99,7 +99,7 @@ export class DesiredPublisher implements Disposable {
     });
   }
 
-  #onAck({ topic, payload }: MqttMessage): void {
+  async #onAck({ topic, payload }: MqttMessage): Promise<void> {
     const { store, clock, events } = this.#options;
     const device = deviceOfTopic(topic);
     const decoded = ackCodec.decode(payload);
@@ -115,7 +115,9 @@ export class DesiredPublisher implements Disposable {
     const { epoch, acknowledgements } = decoded.value;
     const nowMs = clock.nowMs();
     try {
-      store.change(device, { kind: 'acknowledged', nowMs, epoch, acknowledgements });
+      await store.changeSoon(device, () => {
+        return { kind: 'acknowledged', nowMs, epoch, acknowledgements };
+      });
     } catch (error) {
       // The device says it again when it is told what is desired again: it is, until it is kept.
       events.record('error', 'commit-failed', { device, reason: (error as Error).message });

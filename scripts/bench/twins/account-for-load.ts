@@ -4,7 +4,7 @@ import { openDatabaseReadOnly } from '#runtime/database/database.ts';
 
 /**
  * Counts what the edge node's file holds of what each device sent (sequences from 1 on), each
- * sequence by its number: `missing` are those that are not there.
+ * sequence by its number, and what retention took out: `missing` are those that are not there.
  */
 export function countStored(
   dataFolder: string,
@@ -13,7 +13,8 @@ export function countStored(
   const database = openDatabaseReadOnly(join(dataFolder, 'twins.sqlite'), twinSchema);
   const count = database
     .prepare(
-      `SELECT count(*) FROM samples JOIN streams ON streams.id = stream
+      `SELECT count(*) + coalesce(max(removed), 0)
+       FROM streams LEFT JOIN samples ON streams.id = stream
        WHERE device = ? AND sequence BETWEEN 1 AND ?`,
     )
     .pluck();

@@ -1,4 +1,5 @@
 import { type Failure, fail, ok, type Result } from '../../basics/result.ts';
+import { repeatedKey } from './repeated-key.ts';
 
 /** What JSON can say (RFC 8259), as plain data that nobody changes in place. */
 export type JsonValue = null | boolean | number | string | readonly JsonValue[] | JsonObject;
@@ -80,7 +81,11 @@ export function parseJson(
   } catch (cause) {
     return fail('json-invalid', `not JSON: ${(cause as Error).message}`);
   }
-  return checkJson(value, limits);
+  const checked = checkJson(value, limits);
+  const repeated = checked.ok ? repeatedKey(text) : undefined;
+  if (repeated === undefined) return checked;
+  const shown = JSON.stringify(repeated.slice(0, KEY_SHOWN_MAX));
+  return fail('json-invalid', `an object has the key ${shown} twice; leave one out`);
 }
 
 /**

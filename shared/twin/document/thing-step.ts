@@ -98,6 +98,8 @@ export type ThingRejection =
       | 'path-not-found'
       | 'thing-invalid'
       | 'too-many-properties'
+      /** All things together take what the host has for them. */
+      | 'no-room'
       | 'patch-regex-refused'
     >;
 

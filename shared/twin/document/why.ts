@@ -13,6 +13,7 @@ export interface Reason {
     | 'unconfirmed'
     | 'out-of-tolerance'
     | 'written-over'
+    | 'stale'
     | 'overwritten';
   /** Since when by the host's clock, where there is such a time. */
   readonly sinceMs?: number;

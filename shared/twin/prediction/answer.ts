@@ -7,18 +7,20 @@ import { isInStep, predictedAt, type Track } from './track.ts';
  * Where an answer's expected error comes from. `reported`: the value was measured at that very
  * time. `tolerance`: the device would have spoken, had the twin been off by more at a sample.
  * `back-test`: nothing was heard for a while; 95 of 100 errors after such a silence were no larger.
- * `beyond`: longer than was tested. `untested`: no test was reported. `out-of-step`: reports, the
+ * `beyond`: longer than was tested. `untested`: there is no test of it. `out-of-step`: reports, the
  * predictor or its model are missing here, or the time is before the newest report's. `no-value`:
  * the newest report has none.
  */
-export type ErrorBasis =
-  | 'reported'
-  | 'tolerance'
-  | 'back-test'
-  | 'beyond'
-  | 'untested'
-  | 'out-of-step'
-  | 'no-value';
+export const errorBases = [
+  'reported',
+  'tolerance',
+  'back-test',
+  'beyond',
+  'untested',
+  'out-of-step',
+  'no-value',
+] as const;
+export type ErrorBasis = (typeof errorBases)[number];
 
 /** What a twin says of a property, whether it was told of this moment or not. */
 export interface Answer {

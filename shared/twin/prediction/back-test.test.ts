@@ -24,7 +24,7 @@ function tested(
 ): BackTest {
   const test = backTest(samples, policy, predictor);
   let turn = test.next();
-  while (!turn.done) turn = test.next(course?.(turn.value));
+  while (!turn.done) turn = test.next(turn.value && course?.(turn.value));
   return turn.value;
 }
 

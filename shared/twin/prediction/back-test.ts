@@ -28,23 +28,26 @@ const SILENCES = [1 / 64, 1 / 32, 1 / 16, 1 / 8, 1 / 4];
 const QUANTILE = 0.95;
 /** Fewer errors have no 95th percentile. */
 const ERRORS_MIN = 20;
+/** Samples looked at between two pauses. */
+const SLICE = 128;
 
 /**
  * Reports the device's own newest samples anew, by the rule and the predictor given, and then
  * cuts the link at every sample in turn to see how far the twin goes astray. The bound holds by
  * construction: it is `stepReporting` that is run. Yields points where it needs the course of a
- * learned model; the plain predictors finish with the first `next()`. Takes time in proportion to
- * the number of samples; the same samples give the same result everywhere.
+ * learned model, and `undefined` now and then, so that whoever runs it can do something else. Takes
+ * time in proportion to the number of samples; the same samples give the same result everywhere.
  */
 export function* backTest(
   samples: readonly Observed[],
   policy: ReportingPolicy,
   predictor: string,
-): Generator<readonly Point[], BackTest, Course | undefined> {
+): Generator<readonly Point[] | undefined, BackTest, Course | undefined> {
   let state: ReportingState = startReporting(policy, predictor);
   let reports = 0;
   const tracks: (Track | undefined)[] = [];
-  for (const sample of samples) {
+  for (const [index, sample] of samples.entries()) {
+    if (index % SLICE === SLICE - 1) yield;
     const step = stepReporting(state, sample);
     state = step.state;
     if (step.report !== undefined) {
@@ -53,7 +56,7 @@ export function* backTest(
     }
     tracks.push(state.track);
   }
-  return { predictor, reports, errors: silenceErrors(samples, tracks) };
+  return { predictor, reports, errors: yield* silenceErrors(samples, tracks) };
 }
 
 function* courseAdded(
@@ -64,15 +67,15 @@ function* courseAdded(
   return course === undefined ? track : withCourse(track, course);
 }
 
-function silenceErrors(
+function* silenceErrors(
   samples: readonly Observed[],
   tracks: readonly (Track | undefined)[],
-): SilenceError[] {
+): Generator<undefined, SilenceError[]> {
   const spanMs = (samples.at(-1)?.timeMs ?? 0) - (samples[0]?.timeMs ?? 0);
   const found: SilenceError[] = [];
   for (const share of SILENCES) {
     const silentMs = share * spanMs;
-    const errors = errorsAfter(silentMs, samples, tracks).sort((a, b) => a - b);
+    const errors = (yield* errorsAfter(silentMs, samples, tracks)).sort((a, b) => a - b);
     if (!(silentMs > 0) || errors.length < ERRORS_MIN) continue;
     const error = errors[Math.ceil(QUANTILE * errors.length) - 1]!;
     found.push({ silentMs, error: Math.max(error, found.at(-1)?.error ?? 0) });
@@ -81,14 +84,15 @@ function silenceErrors(
 }
 
 /** The error at the first sample that is `silentMs` or more after each sample. */
-function errorsAfter(
+function* errorsAfter(
   silentMs: number,
   samples: readonly Observed[],
   tracks: readonly (Track | undefined)[],
-): number[] {
+): Generator<undefined, number[]> {
   const errors: number[] = [];
   let later = 0;
   for (const [index, { timeMs }] of samples.entries()) {
+    if (index % SLICE === SLICE - 1) yield;
     while (later < samples.length && samples[later]!.timeMs < timeMs + silentMs) later++;
     const sample = samples[later];
     const track = tracks[index];

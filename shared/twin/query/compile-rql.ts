@@ -32,11 +32,17 @@ export function compileRql(condition: RqlCondition): RqlTest {
 
 /** What stands at a path: each of an array's elements, and nothing where nothing does. */
 export function valuesAt(document: JsonValue | undefined, keys: readonly string[]): JsonValue[] {
-  if (document === undefined) return [];
-  if (Array.isArray(document)) return document.flatMap((each) => valuesAt(each, keys));
-  const [key, ...rest] = keys;
-  if (key === undefined) return [document as JsonValue];
-  return isJsonObject(document) ? valuesAt(ownValue(document, key), rest) : [];
+  let value = document;
+  for (let level = 0; level < keys.length; level++) {
+    if (Array.isArray(value)) {
+      const rest = keys.slice(level);
+      return value.flatMap((each) => valuesAt(each, rest));
+    }
+    if (!isJsonObject(value)) return [];
+    value = ownValue(value, keys[level]!);
+  }
+  if (Array.isArray(value)) return value.flatMap((each) => valuesAt(each, []));
+  return value === undefined ? [] : [value];
 }
 
 type ValuesTest = (values: readonly JsonValue[]) => boolean;

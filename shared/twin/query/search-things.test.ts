@@ -4,7 +4,7 @@ import fc from 'fast-check';
 import type { JsonObject, JsonValue } from '../document/json.ts';
 import { parseRql } from './parse-rql.ts';
 import { defaultSearchOptions, parseSearchOptions } from './search-options.ts';
-import { countThings, searchThings } from './search-things.ts';
+import { countThings, mergePages, searchThings } from './search-things.ts';
 
 function thing(name: string, rank?: JsonValue): JsonObject {
   return { thingId: `lab:${name}`, attributes: rank === undefined ? {} : { rank } };
@@ -133,5 +133,30 @@ describe('search', () => {
       const page = searchThings(things, undefined, optionsOf(options));
       assert.ok(!page.ok && page.error.code === 'cursor-invalid', options);
     }
+  });
+
+  it('pages through the things of several nodes as through those of one', () => {
+    const ranks = fc.array(fc.tuple(fc.integer({ min: 0, max: 2 }), fc.constantFrom(1, 2, null)));
+    fc.assert(
+      fc.property(ranks, fc.integer({ min: 1, max: 4 }), (spread, size) => {
+        const all = spread.map(([, rank], index) => thing(`t-${index}`, rank));
+        const shares = [0, 1, 2].map((n) => all.filter((_, index) => spread[index]![0] === n));
+        const options = `sort(-attributes/rank),size(${size})`;
+        const found: unknown[] = [];
+        for (let next = optionsOf(options); ; ) {
+          const pages = shares.map((share) => searchThings(share, undefined, next));
+          const page = mergePages(
+            pages.map((each) => (each.ok ? each.value : assert.fail(each.error.message))),
+            undefined,
+            next,
+          );
+          assert.ok(page.items.length <= size);
+          found.push(...page.items.map(({ thingId }) => thingId));
+          if (page.cursor === undefined) break;
+          next = optionsOf(`${options},cursor(${page.cursor})`);
+        }
+        assert.deepEqual(found, search(all, options));
+      }),
+    );
   });
 });

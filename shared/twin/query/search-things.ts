@@ -1,3 +1,4 @@
+import { assert } from '../../basics/assert.ts';
 import { bytesToHex, hexToBytes } from '../../basics/bytes.ts';
 import { type Failure, fail, ok, type Result } from '../../basics/result.ts';
 import { decodeCanonical, encodeCanonical, type Plain } from '../../codec/canonical.ts';
@@ -41,9 +42,12 @@ export function searchThings(
   const order = [...sort.map(({ descending }) => descending), false];
   const page: { place: Place; document: JsonObject }[] = [];
   for (const document of documents) {
-    if (!test(document)) continue;
     const place = placeOf(document, sort);
     if (after.value !== undefined && comparePlaces(place, after.value, order) <= 0) continue;
+    // Behind the page whatever it is: in the order of their ids, that is most of them.
+    const beyond = page[size];
+    if (beyond !== undefined && comparePlaces(place, beyond.place, order) > 0) continue;
+    if (!test(document)) continue;
     insert(page, { place, document }, { order, lengthMax: size + 1 });
   }
   const items = page.slice(0, size);
@@ -54,6 +58,28 @@ export function searchThings(
       ? {}
       : { cursor: writeCursor(query, last.place) }),
   });
+}
+
+/**
+ * The page that pages of the same search make, each of other things: what comes first of all.
+ *
+ * @param pages - As {@link searchThings} gave them for the same filter and options.
+ */
+export function mergePages(
+  pages: readonly SearchPage[],
+  filter: RqlCondition | undefined,
+  { sort, size }: SearchOptions,
+): SearchPage {
+  const things = new Map(
+    pages.flatMap(({ items }) => items.map((item) => [String(item.thingId), item])),
+  );
+  const merged = searchThings(things.values(), undefined, { sort, size });
+  assert(merged.ok, 'a search without a cursor does not fail');
+  const { items } = merged.value;
+  const last = items.at(-1);
+  const isCut = things.size > size || pages.some(({ cursor }) => cursor !== undefined);
+  if (last === undefined || !isCut) return { items };
+  return { items, cursor: writeCursor(queryDigest(filter, sort), placeOf(last, sort)) };
 }
 
 /** How many things a condition holds of. */
@@ -83,12 +109,14 @@ function insert(
 }
 
 function placeOf(document: JsonObject, sort: readonly SortKey[]): Place {
+  const id = String(ownValue(document, 'thingId'));
+  if (sort.length === 0) return [id];
   const values = sort.map(({ property }) => valuesAt(document, property)[0]);
   const keys = values.map((value) => {
     if (typeof value === 'string') return value.slice(0, SORT_TEXT_MAX).toWellFormed();
     return typeof value === 'object' && value !== null ? undefined : value;
   });
-  return [...keys, String(ownValue(document, 'thingId'))];
+  return [...keys, id];
 }
 
 /** Ascending: what is not there, null, false, true, numbers, texts. */
@@ -99,8 +127,8 @@ function rankOf(value: RqlValue | undefined): number {
 }
 
 function comparePlaces(a: Place, b: Place, descending: readonly boolean[]): number {
-  for (const [index, turned] of descending.entries()) {
-    const [left, right] = [a[index], b[index]];
+  for (let index = 0; index < descending.length; index++) {
+    const [left, right, turned] = [a[index], b[index], descending[index]];
     if (left === right) continue;
     const rank = rankOf(left) - rankOf(right);
     const difference = rank !== 0 ? rank : left! < right! ? -1 : 1;
