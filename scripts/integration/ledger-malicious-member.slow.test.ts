@@ -146,7 +146,7 @@ describe('a member that holds a key of the chain, over libp2p', { timeout: 120_0
       isDropped(code, ask(randomBytes(500))));
 
     it(`is dropped for a request of ${protocol} without end`, () =>
-      isDropped('request-too-large', ask(randomBytes(100_000))));
+      isDropped('request-too-large', ask(randomBytes(400_000))));
   }
 
   for (const [what, topic, code, body] of [
