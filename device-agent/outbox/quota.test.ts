@@ -70,6 +70,23 @@ describe('quota of an outbox', () => {
     });
   });
 
+  it('does not drop after a restart what was under way, however far apart it lies', () => {
+    const given = options({ unacknowledgedMax: 100 });
+    let underWay = 0;
+    {
+      using outbox = openOutbox(given);
+      outbox.append(run(30, 'a/b'));
+      outbox.sending(2);
+      outbox.append(run(900, 'a/b', 30));
+      underWay = outbox.followingRun(2, 500).samples.at(-1)!.sequence;
+      assert.ok(underWay > 800, `${underWay}`);
+      outbox.sending(underWay);
+    }
+    using outbox = openOutbox(given);
+    outbox.append(run(900, 'a/b', 930));
+    assert.equal(outbox.following(underWay - 1, 1)[0]?.sequence, underWay);
+  });
+
   it('sends thinned samples no further ahead than others', () => {
     const given = options({ rules: thin });
     {
