@@ -145,7 +145,7 @@ export class Publisher implements Disposable {
       this.#pause();
       return false;
     }
-    const { run, samples } = outbox.followingRun(after, countMax);
+    const { run, isNewestRun, samples } = outbox.followingRun(after, countMax);
     const first = samples[0]?.sequence ?? 0;
     const last = samples.at(-1);
     if (last === undefined) return false;
@@ -160,7 +160,8 @@ export class Publisher implements Disposable {
       ...(run === undefined ? {} : { run }),
       ...(dropped === this.#droppedTold ? {} : { dropped: largest(dropped) }),
     };
-    this.#droppedTold = dropped;
+    // Of earlier runs the edge node may have all, and then it takes nothing of this message.
+    if (isNewestRun) this.#droppedTold = dropped;
     await mqtt.publish(this.#dataTopic, codec.encode(message));
     return true;
   }
