@@ -76,6 +76,7 @@ export async function startDeviceAgent(
   });
   parts.use(await Learner.start({ ...link, trainer, checkpoints, forecaster }));
   const reporting = parts.use(startReporting(config.reporting, { ...link, sensors }));
+  publisher.onParted(() => reporting.beginAnew());
   const sampler = startSampler({
     sensors,
     clock,
@@ -88,6 +89,7 @@ export async function startDeviceAgent(
     lost(readings, cause) {
       const samples = readings.flatMap(samplesOf);
       if (isDiskFull(cause)) outbox.abandon(samples);
+      reporting.beginAnew(samples.map(({ property }) => property));
       stored(samples, []);
     },
   });

@@ -48,6 +48,7 @@ export class Publisher implements Disposable {
   #cancelPause: () => void = () => undefined;
   #cancelTimer: () => void = () => undefined;
   #drained: (() => void)[] = [];
+  readonly #parted: (() => void)[] = [];
 
   private constructor(options: PublisherOptions) {
     this.#options = options;
@@ -83,13 +84,21 @@ export class Publisher implements Disposable {
     });
   }
 
+  /**
+   * `listener` is told when the edge node turns out to have other samples than it acknowledged, or
+   * fewer: either side was brought back from an older copy, or lost its file.
+   */
+  onParted(listener: () => void): void {
+    this.#parted.push(listener);
+  }
+
   [Symbol.dispose](): void {
     this.#disposed = true;
     this.#cancelPause();
     this.#cancelTimer();
   }
 
-  #onCommitted({ payload }: MqttMessage): void {
+  #onCommitted({ payload, retained }: MqttMessage): void {
     const { outbox, log } = this.#options;
     const decoded = committedCodec.decode(payload);
     if (!decoded.ok) {
@@ -107,13 +116,22 @@ export class Publisher implements Disposable {
           'an older copy, and goes on under a new epoch',
       );
       this.#rewind();
+      this.#part();
       return;
+    }
+    if (sequence < acknowledged && !retained) {
+      log.warn({ sequence, acknowledged, epoch }, 'the edge node lost samples it had acknowledged');
+      this.#part();
     }
     if (sequence <= acknowledged) return;
     this.#sent = Math.max(this.#sent, sequence);
     this.#progressMs = this.#options.clock.monotonicMs();
     this.#settle();
     void this.#pump();
+  }
+
+  #part(): void {
+    for (const listener of this.#parted) listener();
   }
 
   async #pump(): Promise<void> {
