@@ -78,9 +78,7 @@ export async function startDeviceAgent(
   const reporting = parts.use(startReporting(config.reporting, { ...link, sensors }));
   publisher.onParted(() => reporting.beginAnew());
   const sampler = startSampler({
-    sensors,
-    clock,
-    log,
+    ...{ sensors, clock, log },
     sink(readings) {
       const { measured, taken } = reporting.store(readings);
       stored(measured, taken);

@@ -81,16 +81,22 @@ class Field {
   #outbox: Outbox;
   #publisher: Publisher | undefined;
   #store: TwinStore;
-  #restores = 0;
+  #isBroughtBack = false;
+  /** Held, for a database that is collected closes itself, and removes the next one's log. */
+  readonly #killed: Outbox[] = [];
+
+  /** A copy knows nothing of what the outbox gave up after it: either is tried on its own. */
+  readonly #mayBringBack: boolean;
 
   constructor(seed: number) {
+    this.#mayBringBack = seed % 2 === 0;
     this.#random = seededRandom(seed);
     const folder = mkdtempSync(join(root, `${seed}-`));
     this.folders = { deviceFolder: join(folder, 'device'), edgeFolder: join(folder, 'edge') };
     this.#copy = join(folder, 'copy');
     for (const each of Object.values(this.folders)) mkdirSync(each);
     this.#limits = {
-      unacknowledgedMax: [40, 100, 400, 3000][this.#upTo(4)]!,
+      unacknowledgedMax: this.#mayBringBack ? 100_000 : [40, 100, 400][this.#upTo(3)]!,
       acknowledgedKept: [0, 5, 200][this.#upTo(3)]!,
       rules: rules[this.#upTo(3)]!,
     };
@@ -119,10 +125,6 @@ class Field {
     return { account, dropped, told: told.reduce((sum, count) => sum + count, 0) };
   }
 
-  get restores(): number {
-    return this.#restores;
-  }
-
   async #step(): Promise<void> {
     const at = this.#random();
     if (at < 0.35) this.#take(1 + this.#upTo([3, 30, 300][this.#upTo(3)]!));
@@ -133,7 +135,7 @@ class Field {
     else if (at < 0.9) await this.#restartAgent();
     else if (at < 0.91) this.#restartEdge();
     else if (at < 0.96) this.#clock.advance(this.#upTo(1500));
-    else if (at < 0.965 && this.#restores === 0) await this.#bringBack();
+    else if (at < 0.97 && this.#mayBringBack && !this.#isBroughtBack) await this.#bringBack();
   }
 
   async #heal(): Promise<void> {
@@ -204,6 +206,7 @@ class Field {
     this.#cut();
     this.#publisher?.[Symbol.dispose]();
     if (this.#random() < 0.5) this.#outbox[Symbol.dispose]();
+    else this.#killed.push(this.#outbox);
     change();
     this.#outbox = this.#open();
     await this.#startAgent();
@@ -214,7 +217,7 @@ class Field {
     const { deviceFolder } = this.folders;
     await this.#restartAgent(() => cpSync(deviceFolder, this.#copy, { recursive: true }));
     for (let step = 0; step < 40; step++) {
-      this.#restores = 1;
+      this.#isBroughtBack = true;
       await this.#step();
       await settled();
     }
@@ -252,7 +255,7 @@ async function settled(): Promise<void> {
 }
 
 describe('delivery, simulated', { timeout: 120_000 }, () => {
-  for (const seed of [0, 5, 7, 8, 13, 83, 113]) {
+  for (const seed of [1, 2, 3, 4, 5, 6, 7, 91]) {
     it(`stores each sample once or counts it as dropped, seed ${seed}`, async () => {
       const field = new Field(seed);
       await field.run(200);
@@ -260,7 +263,7 @@ describe('delivery, simulated', { timeout: 120_000 }, () => {
       const { produced, committed, droppedByRule, missing, duplicated, waiting } = account;
       assert.deepEqual({ missing, duplicated, waiting }, { missing: 0, duplicated: 0, waiting: 0 });
       assert.equal(committed + droppedByRule, produced);
-      if (field.restores === 0) assert.equal(told, dropped);
+      if (seed % 2 === 1) assert.equal(told, dropped);
     });
   }
 });
