@@ -76,10 +76,9 @@ export async function startDeviceAgent(
   });
   parts.use(await Learner.start({ ...link, trainer, checkpoints, forecaster }));
   const reporting = parts.use(startReporting(config.reporting, { ...link, sensors }));
+  publisher.onParted(() => reporting.beginAnew());
   const sampler = startSampler({
-    sensors,
-    clock,
-    log,
+    ...{ sensors, clock, log },
     sink(readings) {
       const { measured, taken } = reporting.store(readings);
       stored(measured, taken);
@@ -88,6 +87,7 @@ export async function startDeviceAgent(
     lost(readings, cause) {
       const samples = readings.flatMap(samplesOf);
       if (isDiskFull(cause)) outbox.abandon(samples);
+      reporting.beginAnew(samples.map(({ property }) => property));
       stored(samples, []);
     },
   });

@@ -52,6 +52,9 @@ export function prepareOutbox(database: Database) {
       .prepare('SELECT count(*) FROM samples WHERE sequence > ? AND sequence <= ?')
       .pluck(),
     oldestAfter: database.prepare('SELECT min(sequence) FROM samples WHERE sequence > ?').pluck(),
+    heldAt: database
+      .prepare('SELECT sequence FROM samples WHERE sequence > ? ORDER BY sequence LIMIT 1 OFFSET ?')
+      .pluck(),
     ...prepareNewEpoch(database),
     producedOf: database.prepare('SELECT produced FROM properties WHERE name = ?'),
     removeThrough: database.prepare('DELETE FROM samples WHERE sequence <= ?'),

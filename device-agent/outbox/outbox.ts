@@ -77,7 +77,7 @@ export interface Outbox extends Disposable {
   followingRun(
     afterSequence: number,
     countMax: number,
-  ): { run: StreamRun | undefined; samples: Sample[] };
+  ): { run: StreamRun | undefined; isNewestRun: boolean; samples: Sample[] };
   /** How many samples of one property there ever were, sent or only measured. */
   producedOf(property: string): number;
   /**
@@ -210,7 +210,8 @@ class SqliteOutbox implements Outbox {
     // Thinned samples lie far apart, and what may be under way is known by their sequences.
     const ahead = this.#state.counts.acknowledged + this.sendAheadMax;
     const last = Math.max(first, Math.min(ahead, (next?.first ?? Number.POSITIVE_INFINITY) - 1));
-    return { run, samples: samples.filter(({ sequence }) => sequence <= last) };
+    const isNewestRun = next === undefined;
+    return { run, isNewestRun, samples: samples.filter(({ sequence }) => sequence <= last) };
   }
 
   producedOf(property: string): number {
@@ -241,8 +242,10 @@ class SqliteOutbox implements Outbox {
       counts: { produced, acknowledged, available, dropped },
       held: this.#statements.countBetween.get(acknowledged, produced) as number,
       dropped: this.#statements.dropped.all(epoch) as DropCount[],
-      // The acknowledgement on disk may be one such stretch behind, and another may be under way.
-      sent: Math.min(produced, acknowledged + 2 * this.sendAheadMax),
+      // The acknowledgement on disk may be one such stretch behind, and another may be under way;
+      // counted in samples, for those that dropped ones leave may lie far apart.
+      sent: (this.#statements.heldAt.get(acknowledged, 2 * this.sendAheadMax) ??
+        produced) as number,
       acknowledgedOnDisk: acknowledged,
     };
   }

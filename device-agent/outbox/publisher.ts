@@ -48,6 +48,7 @@ export class Publisher implements Disposable {
   #cancelPause: () => void = () => undefined;
   #cancelTimer: () => void = () => undefined;
   #drained: (() => void)[] = [];
+  readonly #parted: (() => void)[] = [];
 
   private constructor(options: PublisherOptions) {
     this.#options = options;
@@ -83,13 +84,21 @@ export class Publisher implements Disposable {
     });
   }
 
+  /**
+   * `listener` is told when the edge node turns out to have other samples than it acknowledged, or
+   * fewer: either side was brought back from an older copy, or lost its file.
+   */
+  onParted(listener: () => void): void {
+    this.#parted.push(listener);
+  }
+
   [Symbol.dispose](): void {
     this.#disposed = true;
     this.#cancelPause();
     this.#cancelTimer();
   }
 
-  #onCommitted({ payload }: MqttMessage): void {
+  #onCommitted({ payload, retained }: MqttMessage): void {
     const { outbox, log } = this.#options;
     const decoded = committedCodec.decode(payload);
     if (!decoded.ok) {
@@ -107,13 +116,22 @@ export class Publisher implements Disposable {
           'an older copy, and goes on under a new epoch',
       );
       this.#rewind();
+      this.#part();
       return;
+    }
+    if (sequence < acknowledged && !retained) {
+      log.warn({ sequence, acknowledged, epoch }, 'the edge node lost samples it had acknowledged');
+      this.#part();
     }
     if (sequence <= acknowledged) return;
     this.#sent = Math.max(this.#sent, sequence);
     this.#progressMs = this.#options.clock.monotonicMs();
     this.#settle();
     void this.#pump();
+  }
+
+  #part(): void {
+    for (const listener of this.#parted) listener();
   }
 
   async #pump(): Promise<void> {
@@ -145,7 +163,7 @@ export class Publisher implements Disposable {
       this.#pause();
       return false;
     }
-    const { run, samples } = outbox.followingRun(after, countMax);
+    const { run, isNewestRun, samples } = outbox.followingRun(after, countMax);
     const first = samples[0]?.sequence ?? 0;
     const last = samples.at(-1);
     if (last === undefined) return false;
@@ -160,7 +178,8 @@ export class Publisher implements Disposable {
       ...(run === undefined ? {} : { run }),
       ...(dropped === this.#droppedTold ? {} : { dropped: largest(dropped) }),
     };
-    this.#droppedTold = dropped;
+    // Of earlier runs the edge node may have all, and then it takes nothing of this message.
+    if (isNewestRun) this.#droppedTold = dropped;
     await mqtt.publish(this.#dataTopic, codec.encode(message));
     return true;
   }

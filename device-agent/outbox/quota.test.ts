@@ -52,6 +52,27 @@ describe('quota of an outbox', () => {
     assert.deepEqual(rules, ['fast/a oldest', 'slow/a thin']);
   });
 
+  for (const rules of [thin, []]) {
+    it(`leaves the newest of each property where it drops ${rules[0]?.drop ?? 'oldest'}`, () => {
+      using outbox = openOutbox(options({ file: ':memory:', unacknowledgedMax: 50, rules }));
+      for (let i = 0; i < 30; i++) {
+        outbox.append([...run(9, 'slow/a', 9 * i), ...run(1, 'slow/b', i), ...run(7, 'slow/c')]);
+        const held = outbox.following(0, 999);
+        const newest = held.findLast(({ property }) => property === 'slow/a');
+        assert.equal(newest?.value, 9 * i + 8);
+        assert.equal(held.findLast(({ property }) => property === 'slow/b')?.value, i);
+      }
+    });
+  }
+
+  it('tells of no drops where nothing may go', () => {
+    const rules = [{ property: '*/*', drop: 'thin' as const }, ...thin];
+    using outbox = openOutbox(options({ file: ':memory:', unacknowledgedMax: 4, rules }));
+    for (const property of ['a/a', 'a/b', 'a/c', 'a/d', 'a/e', 'a/f'])
+      outbox.append(run(1, property));
+    assert.deepEqual([outbox.dropped(), outbox.counts().dropped], [[], 0]);
+  });
+
   it('does not drop what is under way', () => {
     using outbox = openOutbox(options({ file: ':memory:', unacknowledgedMax: 100 }));
     outbox.append(run(60, 'a/b'));
@@ -68,6 +89,23 @@ describe('quota of an outbox', () => {
       available: 1,
       dropped: 60,
     });
+  });
+
+  it('does not drop after a restart what was under way, however far apart it lies', () => {
+    const given = options({ unacknowledgedMax: 100 });
+    let underWay = 0;
+    {
+      using outbox = openOutbox(given);
+      outbox.append(run(30, 'a/b'));
+      outbox.sending(2);
+      outbox.append(run(900, 'a/b', 30));
+      underWay = outbox.followingRun(2, 500).samples.at(-1)!.sequence;
+      assert.ok(underWay > 800, `${underWay}`);
+      outbox.sending(underWay);
+    }
+    using outbox = openOutbox(given);
+    outbox.append(run(900, 'a/b', 930));
+    assert.equal(outbox.following(underWay - 1, 1)[0]?.sequence, underWay);
   });
 
   it('sends thinned samples no further ahead than others', () => {

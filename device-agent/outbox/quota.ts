@@ -52,7 +52,7 @@ export interface Dropped {
  * Keeps an outbox within its bounds. Whoever holds the most gives way, so that a fast stream does
  * not push out a slow one: by `oldest` its oldest samples, by `thin` every second one, from the
  * oldest to the newest and, when all are as far apart, over again: what is left tells the whole
- * course, coarser.
+ * course, coarser. The newest of each stays: of what comes after it, nothing may be sent for long.
  */
 export class Quota {
   readonly #options: QuotaOptions;
@@ -71,11 +71,11 @@ export class Quota {
     if (wanted <= 0) return [];
     const { after, before } = backlog;
     const streams = this.#statements.streams.all(after, before) as Stream[];
-    return fairShares(streams, wanted).map(({ id, name, gives }) => {
+    return fairShares(streams, wanted).flatMap(({ id, name, newest, gives }) => {
       const rule = this.#ruleOf(name);
-      const range = { property: id, after, before };
+      const range = { property: id, after, before: newest };
       const count = rule === 'thin' ? this.#thin(range, gives) : this.#dropOldest(range, gives);
-      return { property: id, rule, count };
+      return count === 0 ? [] : [{ property: id, rule, count }];
     });
   }
 
@@ -135,6 +135,8 @@ interface Stream {
   readonly id: number;
   readonly name: string;
   readonly held: number;
+  /** The newest sequence of those. */
+  readonly newest: number;
 }
 
 interface Range {
@@ -173,7 +175,7 @@ function prepare(database: Database) {
     'AND sequence > :after AND sequence < :before ORDER BY sequence LIMIT :count';
   return {
     streams: database.prepare(
-      `SELECT properties.id, name, count(*) AS held FROM samples
+      `SELECT properties.id, name, count(*) AS held, max(sequence) AS newest FROM samples
        JOIN properties ON properties.id = property
        WHERE sequence > ? AND sequence < ? GROUP BY property`,
     ),

@@ -145,4 +145,19 @@ describe('the reporter', () => {
     store(outbox, new Reporter(plan('linear'), outbox), [reading(500, 20)]);
     assert.equal(reports(outbox)[0]?.report?.depth, 1);
   });
+
+  it('begins anew after a loss, and says that what was promised until then does not hold', () => {
+    using outbox = open();
+    const reporter = new Reporter(plan('hold'), outbox);
+    store(outbox, reporter, [reading(0, 20)]);
+    reporter.take([reading(10, 30)]); // which a full disk kept out
+    reporter.beginAnew(['a/x', 'b/y']);
+    store(outbox, reporter, [reading(20, 20)]);
+    store(outbox, reporter, [reading(30, 20)]);
+    const marks = reports(outbox).map(({ timeMs, report }) => [timeMs, report?.ordinal]);
+    assert.deepEqual(marks, [
+      [0, 1],
+      [20, 3],
+    ]);
+  });
 });

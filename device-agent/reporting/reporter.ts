@@ -33,7 +33,7 @@ export interface Step {
 /**
  * Decides which samples are sent: every one of a property without a plan, and of the others those
  * without which the twin would be off by more than the tolerance (`stepReporting`). Goes on after a
- * restart from the reports in the outbox, under the same policy; else it begins anew.
+ * restart from the outbox's reports of this epoch, under the same policy; else it begins anew.
  */
 export class Reporter {
   readonly plans: ReadonlyMap<string, PropertyPlan>;
@@ -74,6 +74,21 @@ export class Reporter {
     for (const [property, reported] of after) this.#reported.set(property, reported);
     for (const { property } of kept) {
       this.#measured.set(property, this.measuredOf(property) + 1);
+    }
+  }
+
+  /**
+   * Begins properties anew, all of them where none are named: their twin may not have what was
+   * reported of them, or measurements were lost. The next sample of each is reported, and its
+   * ordinal says that what was promised until then does not hold.
+   */
+  beginAnew(properties: Iterable<string> = this.plans.keys()): void {
+    for (const property of new Set(properties)) {
+      const reported = this.#reported.get(property);
+      if (reported === undefined) continue;
+      const { policy, chosen } = reported.state;
+      const state = startReporting(policy, chosen);
+      this.#reported.set(property, { state, ordinal: reported.ordinal + 1 });
     }
   }
 
@@ -125,10 +140,12 @@ function recall(
   const mark = newest.at(-1)?.report;
   const ordinal = mark?.ordinal ?? 0;
   const chosen = predictor === 'auto' ? (mark?.predictor ?? FIRST_PREDICTOR) : predictor;
+  // An epoch before this one the edge node may have from another copy of the outbox.
+  const present = newest.filter(({ sequence }) => sequence > 0);
   // What the twin holds the device to is in its newest report: another policy needs another.
   const isSame = mark?.tolerance === policy.tolerance && mark.heartbeatMs === policy.heartbeatMs;
   return {
-    state: startReporting(policy, chosen, isSame ? chainTrack(newest) : undefined),
+    state: startReporting(policy, chosen, isSame ? chainTrack(present) : undefined),
     ordinal,
   };
 }

@@ -25,6 +25,8 @@ export interface ReportingParts {
 export interface Reporting extends Disposable {
   /** Puts readings into the outbox, whole or in part; throws what the outbox throws. */
   store(readings: readonly Reading[]): Pick<Step, 'measured' | 'taken'>;
+  /** The same as `Reporter.beginAnew`. */
+  beginAnew(properties?: Iterable<string>): void;
 }
 
 /**
@@ -54,6 +56,7 @@ export function startReporting(rules: readonly ReportingRule[], parts: Reporting
       reporter.keep(step);
       return step;
     },
+    beginAnew: (properties) => reporter.beginAnew(properties),
     [Symbol.dispose]() {
       cancelTelling?.();
       chooser[Symbol.dispose]();

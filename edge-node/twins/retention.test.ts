@@ -36,17 +36,19 @@ interface Batch {
   readonly property?: string;
   /** Of the first sample; the others follow by the second. */
   readonly timeMs?: number;
+  readonly epoch?: string;
 }
 
 function commit(store: TwinStore, batch: Batch, nowMs: number): void {
   const { first, count, device = 'a', property = 'env/t', timeMs = 1000 * batch.first } = batch;
+  const { epoch = EPOCH } = batch;
   for (let from = 0; from < count; from += 500) {
     const samples = Array.from({ length: Math.min(500, count - from) }, (_, i): Sample => {
       const index = from + i;
       const sequence = first + index;
       return { sequence, property, timeMs: timeMs + 1000 * index, value: sequence, quality: 'ok' };
     });
-    store.commit([{ device, message: { epoch: EPOCH, available: 1, samples } }], nowMs);
+    store.commit([{ device, message: { epoch, available: 1, samples } }], nowMs);
   }
 }
 
@@ -94,6 +96,19 @@ describe('retention', () => {
     commit(store, { first: 601, count: 1, timeMs: 2e15, device: 'fast' }, 51 * HOUR_MS);
     sweepAll(store, 53 * HOUR_MS);
     assert.ok(kept(store, 'env/t', 'fast').length < 600);
+  });
+
+  it('comes to the end of streams that have ended', () => {
+    using store = open({ ageHours: 2 });
+    for (let hour = 0; hour < 10; hour++) {
+      const epoch = `${hour}`.padStart(16, '0');
+      commit(store, { first: 1, count: 1500, timeMs: hour * HOUR_MS, epoch }, hour * HOUR_MS);
+      sweepAll(store, hour * HOUR_MS + 1);
+    }
+    sweepAll(store, 13 * HOUR_MS);
+    sweepAll(store, 16 * HOUR_MS);
+    assert.equal(kept(store).length, 100);
+    assert.equal(store.retention.removed(), 14_900);
   });
 
   it('has ages by property, of which the first that matches counts', () => {

@@ -50,6 +50,8 @@ export class SampleRetention {
   /** The newest mark of each device. */
   readonly #marked = new Map<string, { epoch: string; sequence: number; atMs: number }>();
   readonly #progressKeys: readonly string[];
+  /** When the streams were last looked through for what came behind their newest marks. */
+  #tailsMs = Number.NEGATIVE_INFINITY;
 
   constructor(database: Database, config: RetentionConfig) {
     this.#statements = prepare(database);
@@ -76,6 +78,11 @@ export class SampleRetention {
 
   /** Does a small piece of what is to be done; whether there may be more. */
   sweep(nowMs: number): boolean {
+    if (Math.abs(nowMs - this.#tailsMs) >= MARK_PERIOD_MS) {
+      // A stream that has ended, with its device or its epoch, gets no mark by what comes next.
+      this.#statements.markTails.run(nowMs);
+      this.#tailsMs = nowMs;
+    }
     const byAge = this.#rules.map((_, index) => this.#sweepByAge(index, nowMs));
     if (byAge.includes(true)) return true;
     this.#forgetMarks();
@@ -210,6 +217,15 @@ function prepareMarks(database: Database) {
        SELECT id, :sequence, :nowMs FROM streams WHERE device = :device AND epoch = :epoch
        ON CONFLICT DO NOTHING`,
     ),
+    markTails: database.prepare(
+      `INSERT INTO marks (stream, sequence, received_ms)
+       SELECT id, committed, ? FROM (
+         SELECT id, committed,
+           (SELECT coalesce(max(sequence), 0) FROM marks WHERE stream = streams.id) AS marked
+         FROM streams
+       ) WHERE committed > marked
+         AND EXISTS (SELECT 1 FROM samples WHERE stream = id AND sequence > marked)`,
+    ),
     nextMark: database.prepare(
       `SELECT ${mark} FROM marks
        WHERE (received_ms, stream, sequence) > (:receivedMs, :stream, :sequence)
@@ -228,7 +244,11 @@ function prepareMarks(database: Database) {
     hasMarkBefore: database
       .prepare('SELECT EXISTS (SELECT 1 FROM marks WHERE received_ms < ?)')
       .pluck(),
-    dropMarksBefore: database.prepare('DELETE FROM marks WHERE received_ms < ?'),
+    // The newest of a stream says how far its samples have marks.
+    dropMarksBefore: database.prepare(
+      `DELETE FROM marks WHERE received_ms < ? AND sequence <
+         (SELECT max(sequence) FROM marks AS newer WHERE newer.stream = marks.stream)`,
+    ),
     progress: database.prepare(
       `SELECT received_ms AS receivedMs, stream, sequence FROM retention_progress WHERE rule = ?`,
     ),
