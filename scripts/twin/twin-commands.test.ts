@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict';
-import { execFile } from 'node:child_process';
+import { execFile, spawn } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { text } from 'node:stream/consumers';
 import { after, before, describe, it } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { Access } from '#edge-node/api/access/access.ts';
@@ -78,6 +79,13 @@ describe('diten twin', { timeout: 60_000 }, () => {
       .split('\n')
       .map((line) => JSON.parse(line)._revision);
     assert.deepEqual(revisions, [2, 3]);
+  });
+
+  it('ends without a word where its reader has enough', async () => {
+    const args = [DITEN, 'twin', 'history', 'mote-1', '--url', server.url];
+    const reader = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'pipe'] });
+    reader.stdout.destroy();
+    assert.equal(await text(reader.stderr), '');
   });
 
   it('shows what a twin is to others, both ways', async () => {
