@@ -56,7 +56,7 @@ function diten(...words: string[]): Promise<{ code: unknown; out: string; err: s
   });
 }
 
-describe('diten twin', { timeout: 60_000 }, () => {
+describe('diten twin', { timeout: 240_000 }, () => {
   it('sets, and shows what is desired, how far it is and why', async () => {
     const set = await twin('set', 'mote-1', 'led/on', 'true');
     assert.deepEqual(set, { code: 0, out: '', err: '' });
