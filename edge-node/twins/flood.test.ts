@@ -85,6 +85,16 @@ describe('a flood', () => {
     assert.deepEqual([await answer(200_000), await answer(10_000)], [507, 204]);
   });
 
+  it('ends where something is deleted, for as much', () => {
+    using store = open();
+    const large = put('', { attributes: { text: 'x'.repeat(200_000) } });
+    const change = (device: string, input = large) => store.change(device, input).ok;
+    assert.deepEqual([change('a'), change('b'), change('c')], [true, true, false]);
+    const deletion = { op: 'delete', path: '' } as const;
+    assert.ok(change('a', { kind: 'edited', nowMs: 1, by: 'ann', edit: deletion }));
+    assert.deepEqual([change('c'), change('d')], [true, false]);
+  });
+
   it('is known again after a start', () => {
     {
       using store = open();

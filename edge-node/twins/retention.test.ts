@@ -77,6 +77,8 @@ describe('retention', () => {
     const rollUps = store.retention.rollUps({ device: 'a', property: 'env/t' }, RANGE);
     const count = rollUps.reduce((sum, each) => sum + each.count, 0);
     assert.equal(count, store.retention.removed());
+    const parted = rollUps.find(({ timeMs }) => timeMs === 500_000);
+    assert.equal(parted?.mean.toFixed(6), '549.500000', 'one went before the other 99');
     const second = rollUps.find(({ timeMs }) => timeMs === 100_000);
     assert.deepEqual(
       { ...second, mean: second?.mean.toFixed(6) },
