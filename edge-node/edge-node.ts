@@ -70,6 +70,7 @@ export async function startEdgeNode(config: EdgeConfig, log: Log): Promise<Async
   const status = () => ({ ...nodeStatus(sources), sparkplug: sparkplug?.status() ?? null });
   const seenLive = (device: string) => sparkplug?.presenceOf(device);
   const edges = new EdgeMap({ state: ledger.state, self: member.node.name });
+  ledger.onCommit(({ writes }) => edges.committed(writes));
   const forwarder = new Forwarder({ network, edges, clock, events });
   const served = { twins, ledger, commands, forwarder, clock, events, status, seenLive };
   const http = parts.use(await startApi({ config, folder, network, ...served }));

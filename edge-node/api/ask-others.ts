@@ -41,11 +41,14 @@ export async function askOthers(call: Call, path: string): Promise<OthersAnswers
  * The things here that are this node's to show: with those of all others, what it has of a device
  * that went to another node is out of date.
  */
-export function hostedThings({ options, query }: Call): Thing[] {
+export function hostedThings({ options, query }: Call): readonly Thing[] {
   const { twins, forwarder } = options;
   if (forwarder === undefined || query.get('scope') === 'node') return twins.all();
   const { edges } = forwarder;
-  return twins.all().filter((thing) => edges.elsewhere(deviceOf(thing)) === undefined);
+  const all = twins.all();
+  const isHere = (thing: Thing) => edges.elsewhere(deviceOf(thing)) === undefined;
+  // The same list where nothing has moved: what was made of it serves again.
+  return all.every(isHere) ? all : all.filter(isHere);
 }
 
 /** The same of one thing, by its device. */

@@ -17,7 +17,7 @@ import { parameters } from './query-parameter.ts';
 import { readCondition, readFields, readFormBody, required } from './request-facts.ts';
 import type { Operation, Route } from './route.ts';
 import { searchPageSchema } from './schemas.ts';
-import { cachedDocument } from './thing.ts';
+import { cachedDocument, cachedDocuments } from './thing.ts';
 
 const { filter, namespaces, option, fields, scope } = parameters;
 const formSchema = z
@@ -119,11 +119,11 @@ function pathOf({ segments, query }: Call, names: readonly string[]): string {
 }
 
 /** What is to be searched: all things, unless the condition names the only ones it can hold of. */
-function documents(call: Call, condition: RqlCondition | undefined): JsonObject[] {
+function documents(call: Call, condition: RqlCondition | undefined): readonly JsonObject[] {
   const { group } = call.options;
   if (!hasNamespace(call.query, group)) return [];
   const ids = condition === undefined ? undefined : candidateIds(condition);
-  if (ids === undefined) return hostedThings(call).map(cachedDocument);
+  if (ids === undefined) return cachedDocuments(hostedThings(call));
   const devices = [...ids].flatMap((id) => deviceOfId(id, group) ?? []);
   return devices.flatMap((device) => hostedThing(call, device) ?? []).map(cachedDocument);
 }

@@ -23,6 +23,17 @@ export function cachedDocument(thing: Thing): JsonObject {
   return document;
 }
 
+const lists = new WeakMap<readonly Thing[], readonly JsonObject[]>();
+
+/** The documents of things; made once for a list. */
+export function cachedDocuments(things: readonly Thing[]): readonly JsonObject[] {
+  const known = lists.get(things);
+  if (known !== undefined) return known;
+  const documents = things.map(cachedDocument);
+  lists.set(things, documents);
+  return documents;
+}
+
 /** What of a thing goes by the time of asking. */
 export interface ThingAge {
   /** Milliseconds since the newest sample was measured; `null` before the first. */

@@ -26,6 +26,7 @@ export interface ForwardingNode extends AsyncDisposable {
   readonly forwarder: Forwarder;
   /** The ledger's state as this node has it. */
   readonly state: Map<string, never>;
+  readonly edges: EdgeMap;
 }
 
 /**
@@ -56,7 +57,7 @@ export async function startForwardingNode(
   const http = parts.use(await serveHttp(api.fetch, { host: '127.0.0.1', port: 0 }));
   const kept = parts.move();
   return {
-    ...{ twins, url: http.url, network, forwarder, state },
+    ...{ twins, url: http.url, network, forwarder, state, edges },
     [Symbol.asyncDispose]: () => kept.disposeAsync(),
   };
 }
@@ -64,7 +65,10 @@ export async function startForwardingNode(
 /** Lets the ledgers of some nodes say where a device's twin is. */
 export function placeTwin(nodes: readonly ForwardingNode[], device: string, edge: number): void {
   const placed = change('twin', device, { edge: edgeName(edge), epoch: 1 });
-  for (const { state } of nodes) state.set(...(placed as [string, never]));
+  for (const { state, edges } of nodes) {
+    state.set(...(placed as [string, never]));
+    edges.committed(new Map([placed]));
+  }
 }
 
 async function reply({ subject, payload, timeoutMs }: Command) {

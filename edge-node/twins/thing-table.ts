@@ -11,6 +11,8 @@ export class ThingTable {
   readonly #things = new Map<string, Thing>();
   /** Their devices in order; of an earlier time where there are fewer than things. */
   #devices: readonly string[] = [];
+  /** What is said of all of them until one changes. */
+  #all: readonly Thing[] | undefined;
   #existing = 0;
 
   /** @param sizeMax - Of all of them, in characters of JSON. */
@@ -23,17 +25,10 @@ export class ThingTable {
     return this.#existing;
   }
 
-  /** All that exist, in the order of their devices' names. */
-  all(): Thing[] {
-    if (this.#devices.length !== this.#things.size) {
-      this.#devices = [...this.#things.keys()].sort();
-    }
-    const things: Thing[] = [];
-    for (const device of this.#devices) {
-      const thing = this.#things.get(device)!;
-      if (thing.exists) things.push(thing);
-    }
-    return things;
+  /** All that exist, in the order of their devices' names; the same list until one changes. */
+  all(): readonly Thing[] {
+    this.#all ??= this.#list();
+    return this.#all;
   }
 
   /** The thing of a device, be it one that was deleted. */
@@ -46,11 +41,13 @@ export class ThingTable {
     this.room.set(device, state.length);
     this.#existing += Number(thing.exists) - Number(this.#things.get(device)?.exists === true);
     this.#things.set(device, thing);
+    this.#all = undefined;
   }
 
   /** Forgets one that was deleted. */
   delete(device: string): void {
     this.#things.delete(device);
+    this.#all = undefined;
     this.room.delete(device);
     this.#devices = [];
   }
@@ -64,5 +61,17 @@ export class ThingTable {
       if (!exists && (oldest === undefined || modifiedMs < oldest[1].modifiedMs)) oldest = entry;
     }
     return oldest?.[0];
+  }
+
+  #list(): Thing[] {
+    if (this.#devices.length !== this.#things.size) {
+      this.#devices = [...this.#things.keys()].sort();
+    }
+    const things: Thing[] = [];
+    for (const device of this.#devices) {
+      const thing = this.#things.get(device)!;
+      if (thing.exists) things.push(thing);
+    }
+    return things;
   }
 }

@@ -175,4 +175,18 @@ describe('twin store, things', () => {
       { timeMs: 5000, value: 5 },
     ]);
   });
+
+  it('lists what exists in the order of names, anew with each change', () => {
+    using store = open();
+    const names = () => store.all().map(({ thingId }) => thingId);
+    for (const device of ['c', 'a', 'b']) store.change(device, put('', {}));
+    assert.deepEqual(names(), ['lab:a', 'lab:b', 'lab:c']);
+    assert.equal(store.all(), store.all());
+    store.change('b', put('/attributes/x', 1));
+    assert.deepEqual(store.all()[1]?.attributes, { x: 1 });
+    store.change('b', { ...put('', {}), edit: { op: 'delete', path: '' } } as ThingInput);
+    assert.deepEqual(names(), ['lab:a', 'lab:c']);
+    store.change('b', put('', {}));
+    assert.deepEqual(names(), ['lab:a', 'lab:b', 'lab:c']);
+  });
 });

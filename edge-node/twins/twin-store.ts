@@ -91,8 +91,8 @@ export class TwinStore implements Disposable {
     this.#sampleCounts = this.samples.counts();
   }
 
-  /** All things that exist, in the order of their devices' names. */
-  all(): Thing[] {
+  /** All things that exist, in the order of their devices' names; the same until one changes. */
+  all(): readonly Thing[] {
     return this.#things.all();
   }
 

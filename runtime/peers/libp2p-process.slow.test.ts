@@ -46,6 +46,7 @@ describe('peers in processes of their own', { timeout: 120_000 }, () => {
     const received = collect(a);
     // Where both have dialled, the first link may give way to another, and what is on it is lost.
     for (let turn = 0; !received.some(({ message }) => message === word); turn++) {
+      assert.ok(turn < 30_000, `${word} is sent back`);
       if (turn % 100 === 0) a.send(peer.self, Buffer.from(word));
       await sleep(2);
     }

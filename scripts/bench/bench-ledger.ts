@@ -13,6 +13,7 @@ import {
   type LedgerResult,
   measureCatchUp,
   measureIdle,
+  measureRevocation,
   measureRounds,
 } from './ledger-measurements.ts';
 import { TRANSACTION_SIZE_BYTES } from './ledger-transactions.ts';
@@ -29,6 +30,8 @@ export interface BenchLedgerOptions {
 }
 
 const PROOF_RECORDS = 1_000_000;
+/** As long as so many measurements: there are a few revocations a second only. */
+const REVOCATION_TURNS = 3;
 
 /**
  * `diten bench ledger`: four validator processes on this machine and, where there is one, as many
@@ -74,7 +77,8 @@ async function measure(folder: string, options: BenchLedgerOptions) {
   const proof = benchProof(place('proof'), PROOF_RECORDS);
   console.log(
     `proof     out of ${proof.records} records: ${proof.sizeBytes} bytes, ` +
-      `${proof.verifyMs.toFixed(2)} ms (${proof.withSignaturesMs.toFixed(1)} ms with signatures)`,
+      `${proof.verifyMs.toFixed(2)} ms, ${proof.withSignaturesMs.toFixed(2)} ms with signatures ` +
+      `(${proof.portableMs.toFixed(1)} ms in portable code)`,
   );
   const [own, alternative] = results;
   return {
@@ -107,8 +111,9 @@ async function measureAll(
   const rounds = await measureRounds(contenders, { seconds, rounds: count });
   const results: LedgerResult[] = [];
   for (const [index, contender] of contenders.entries()) {
+    const revocation = await measureRevocation(contender, REVOCATION_TURNS * seconds);
     const catchUp = await measureCatchUp(contender, seconds);
-    const result = { ...rounds[index]!, idle: idle[index]!, catchUp };
+    const result = { ...rounds[index]!, idle: idle[index]!, catchUp, revocation };
     results.push(result);
     printResult(contender, result);
   }
@@ -131,6 +136,13 @@ function printResult({ name }: LedgerContender, result: LedgerResult): void {
     `most      ${name}: ${shown(throughput.perSecond)} a second with p99 ` +
       `${shown(throughput.p99Ms)} ms (of ${IN_FLIGHT.join(', ')} under way at each node)`,
   );
+  if (result.revocation !== undefined) {
+    const { count, p50Ms, p99Ms, worstMs } = result.revocation;
+    console.log(
+      `revoking  ${name}: p50 ${shown(p50Ms)} ms, p99 ${shown(p99Ms)} ms, worst ` +
+        `${shown(worstMs)} ms of ${count} under load, until the device is cut off`,
+    );
+  }
   console.log(
     `catch-up  ${name}: ${catchUp.seconds.toFixed(1)} s after ${catchUp.awaySeconds} s away ` +
       `(${catchUp.heights} heights, the process's start in it)`,

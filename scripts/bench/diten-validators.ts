@@ -51,6 +51,7 @@ export async function startDitenValidators(
       const turns = await Promise.all(loaded.map((node) => nodes[node]!.load(load)));
       return { latenciesMs: turns.flat(), seconds };
     },
+    revoke: (node, seconds) => nodes[node]!.load({ kind: 'revoke', seconds }),
     kill: (node) => nodes[node]!.kill(),
     restart: (node) => nodes[node]!.start(),
     [Symbol.asyncDispose]: async () => {
@@ -106,7 +107,10 @@ function planNodes(folder: string, ports: readonly number[]): NodePlan[] {
       ledger: { genesis, listen: [address] },
     };
     writeFileSync(configFile, stringify(config));
-    const keyFiles = [name, ...signers].map((signer) => join(place(signer), 'node-key.pem'));
+    const keyFiles = [
+      place('operator-key.pem'),
+      ...[name, ...signers].map((signer) => join(place(signer), 'node-key.pem')),
+    ];
     return { name, configFile, logFile: join(place(name), 'log'), keyFiles };
   });
 }

@@ -24,6 +24,8 @@ export interface LedgerContender extends AsyncDisposable {
   /** Does ahead of a turn what is no part of it. */
   prepare(): Promise<void>;
   run(load: LedgerLoad): Promise<LedgerTurn>;
+  /** Revokes devices through a node for so long; how long each took, where there are any. */
+  revoke?(node: number, seconds: number): Promise<readonly number[]>;
   /** Kills the node's process, as kill -9. */
   kill(node: number): Promise<void>;
   /** Starts the process again; it need not be up when this returns. */

@@ -4,11 +4,12 @@ import { median, quantile } from './median.ts';
 import { processUsage } from './process-usage.ts';
 
 /** Transactions under way at each node, in turn; the best level with p99 below a second counts. */
-export const IN_FLIGHT = [16, 64, 256] as const;
+export const IN_FLIGHT = [16, 64, 128, 256] as const;
 
 const SETTLE_MS = 3000;
 const P99_MS_MAX = 1000;
 const CATCH_UP_IN_FLIGHT = 4;
+const REVOCATION_IN_FLIGHT = 64;
 const CATCH_UP_SECONDS_MAX = 120;
 const EVERY = [...Array(NODES).keys()];
 
@@ -45,9 +46,19 @@ export interface CatchUpResult {
   readonly heights: number;
 }
 
+/** How long it takes from a revocation's arrival until the device is cut off, under load. */
+export interface RevocationResult {
+  readonly count: number;
+  readonly p50Ms: number;
+  readonly p99Ms: number;
+  readonly worstMs: number;
+}
+
 export interface LedgerResult extends RoundsResult {
   readonly idle: IdleResult;
   readonly catchUp: CatchUpResult;
+  /** None where the contender has no devices. */
+  readonly revocation: RevocationResult | undefined;
 }
 
 /** What the processes use with nothing to do, all contenders at the same time. */
@@ -91,6 +102,22 @@ export async function measureRounds(
     }
   }
   return contenders.map((_, index) => summary(light[index]!, levels[index]!));
+}
+
+/** Revokes one device after the other while all nodes are at work. */
+export async function measureRevocation(
+  contender: LedgerContender,
+  seconds: number,
+): Promise<RevocationResult | undefined> {
+  if (contender.revoke === undefined) return undefined;
+  await contender.prepare();
+  const load = { nodes: EVERY, inFlight: REVOCATION_IN_FLIGHT, seconds: seconds + 1 };
+  const working = contender.run(load);
+  const latenciesMs = await contender.revoke(0, seconds);
+  await working;
+  const [p50Ms, p99Ms] = [0.5, 0.99].map((share) => quantile(latenciesMs, share));
+  const worstMs = Math.max(...latenciesMs);
+  return { count: latenciesMs.length, p50Ms: p50Ms!, p99Ms: p99Ms!, worstMs };
 }
 
 /**

@@ -8,20 +8,24 @@ import { openSigningKey } from '#runtime/identity/signing-key.ts';
 import { createEvents } from '#runtime/observe/events.ts';
 import { createLog } from '#runtime/observe/log.ts';
 import { accountSignerOf } from '#shared/identity/account-key.ts';
+import { Revocations } from './ledger-revocations.ts';
 import { VersionStream } from './ledger-transactions.ts';
 
 // The ledger part of an edge node as `diten bench ledger` has it run: see diten-validators.ts for
-// what is said and answered. The last arguments are the key files that sign its transactions.
+// what is said and answered. After the configuration come the operator's key file, and those
+// of the keys that sign its transactions.
 
 const STOCK = 1500;
 
-const [configFile, ...keyFiles] = process.argv.slice(2);
+const [configFile, operatorFile, ...keyFiles] = process.argv.slice(2);
 const config = loadConfig(configFile!, edgeConfigSchema);
 const log = createLog(config.id, config.log.level);
 const folder = openDataFolder(config.data);
 const events = createEvents(log, systemClock);
 const started = await startLedger({ config, folder, clock: systemClock, events, log });
 const { ledger } = started;
+const operator = accountSignerOf(openSigningKey(operatorFile!));
+const revocations = new Revocations(ledger, operator);
 const streams = keyFiles.map((file) => {
   return new VersionStream(accountSignerOf(openSigningKey(file)), config.group);
 });
@@ -36,6 +40,7 @@ process.exit();
 export type NodeCommand =
   | { readonly kind: 'status' }
   | { readonly kind: 'prepare' }
+  | { readonly kind: 'revoke'; readonly seconds: number }
   | { readonly kind: 'load'; readonly inFlight: number; readonly seconds: number };
 
 async function answer(command: NodeCommand): Promise<object> {
@@ -47,6 +52,8 @@ async function answer(command: NodeCommand): Promise<object> {
     case 'prepare':
       for (const stream of streams) stream.prepare(STOCK);
       return {};
+    case 'revoke':
+      return { latenciesMs: await revocations.measure(command.seconds) };
     case 'load':
       return load(command.inFlight, command.seconds);
   }

@@ -40,6 +40,7 @@ const PROTOCOLS = {
   payload: 'payload-malformed',
   'pending-transactions': 'pending-malformed',
   'proposed-block': 'proposed-block-malformed',
+  'proposed-transactions': 'proposed-transactions-malformed',
 };
 type Answer = (body: Uint8Array) => Promise<Uint8Array>;
 
@@ -145,7 +146,7 @@ describe('a member that holds a key of the chain, over libp2p', { timeout: 120_0
       isDropped(code, ask(randomBytes(500))));
 
     it(`is dropped for a request of ${protocol} without end`, () =>
-      isDropped('request-too-large', ask(randomBytes(100_000))));
+      isDropped('request-too-large', ask(randomBytes(400_000))));
   }
 
   for (const [what, topic, code, body] of [
@@ -224,7 +225,7 @@ describe('a proposer that lies', { timeout: 120_000 }, () => {
     ['a time that has been', 'block-time-not-after', { timeMs: 1 }],
     ['a time to come', 'proposal-untimely', { timeMs: Date.now() + 3_600_000 }],
     ['another state', 'block-wrong-state', { state: digest }],
-    ['other transactions', 'block-wrong-transactions', { transactions: digest }],
+    ['other transactions', 'block-malformed', { transactions: digest }],
   ] as const) {
     it(`with ${what} gets no vote, and the others go on`, async () => {
       await isProposer();

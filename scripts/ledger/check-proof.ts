@@ -1,4 +1,5 @@
 import { closeSync, openSync, readSync } from 'node:fs';
+import { verifyRawNatively } from '#runtime/identity/native-verification.ts';
 import { exitCode, ProgramError } from '#runtime/process/program-error.ts';
 import { bytesToHex } from '#shared/basics/bytes.ts';
 import { decodeCbor } from '#shared/codec/canonical.ts';
@@ -16,7 +17,7 @@ export function runCheckProof(proofFile: string, policyFile: string): void {
   const policy = readAtMost(policyFile, POLICY_SIZE_BYTES_MAX);
   const proof = readAtMost(proofFile, PROOF_SIZE_BYTES_MAX);
   // Bytes of a policy may be no UTF-8 (names and comments are opaque); those of a note must be.
-  const verified = verifyProof(toText(proof, true), toText(policy, false));
+  const verified = verifyProof(toText(proof, true), toText(policy, false), verifyRawNatively);
   if (!verified.ok) throw new ProgramError(verified.error.code, verified.error.message);
   for (const line of describe(verified.value)) console.log(withoutControls(line));
   console.log('ok');

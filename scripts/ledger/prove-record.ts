@@ -1,4 +1,5 @@
 import { proveRecord } from '#edge-node/ledger/proofs/record-proof.ts';
+import { verifyRawNatively } from '#runtime/identity/native-verification.ts';
 import { ProgramError } from '#runtime/process/program-error.ts';
 import { verifyProof } from '#shared/ledger/light-verifier.ts';
 import { policyOf } from '#shared/ledger/log/chain-policy.ts';
@@ -26,7 +27,7 @@ export function runProve(name: string, { file, output, policyOut }: ProveOptions
   const policy = policyOf(chainId, roster);
   const proof = proveRecord(ledger, logIndex);
   if (!proof.ok) throw new ProgramError(proof.error.code, proof.error.message);
-  const verified = verifyProof(proof.value, policy);
+  const verified = verifyProof(proof.value, policy, verifyRawNatively);
   if (!verified.ok) {
     const { code, message } = verified.error;
     throw new ProgramError(code, `${file}: its own proof does not verify: ${message}`);

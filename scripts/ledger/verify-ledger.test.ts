@@ -49,8 +49,8 @@ describe('verification of a ledger file', () => {
 
   const cells: readonly (readonly [cell: readonly string[], height: RegExp])[] = [
     [['chain', 'state', 'id = 1'], /^4 head-differs$/],
-    [['blocks', 'block', 'height = 1'], /^1 /],
-    [['blocks', 'block', 'height = 3'], /^3 /],
+    [['bodies', 'block', 'height = 1'], /^1 /],
+    [['bodies', 'block', 'height = 3'], /^3 /],
     [['blocks', 'decision', 'height = 2'], /^2 /],
     [['blocks', 'decision', 'height = 4'], /^4 /],
     [['state', 'value', "key = 'device/mote-1'"], /^4 state-differs$/],
@@ -92,6 +92,8 @@ describe('verification of a ledger file', () => {
     ['DELETE FROM blocks WHERE height = 4', '3 head-differs'],
     ['DELETE FROM blocks WHERE height = 2', '1 head-differs'],
     ['UPDATE blocks SET height = 9 WHERE height = 4', '3 head-differs'],
+    ['DELETE FROM bodies WHERE height = 2', '1 head-differs'],
+    ["INSERT INTO bodies VALUES (2, 'x', x'00')", '4 stray-blocks'],
     ["DELETE FROM state WHERE key = 'device/mote-1'", '4 state-differs'],
     ["INSERT INTO state VALUES ('device/x', x'f6')", '4 state-differs'],
     ['DELETE FROM transactions WHERE log_index = 0', '4 index-differs'],

@@ -1,6 +1,7 @@
 import { decode, encode, rfc8949EncodeOptions } from 'cborg';
 import { bytesEqual } from '../basics/bytes.ts';
 import { type Failure, fail, ok, type Result } from '../basics/result.ts';
+import { decodeFast, LEFT_OUT } from './fast-decoder.ts';
 import { encodeFast } from './fast-encoder.ts';
 
 /** Plain data that CBOR carries: what wire messages and ledger records are made of. */
@@ -42,6 +43,12 @@ export function decodeCbor(bytes: Uint8Array): Result<unknown, Failure<'cbor-inv
 export function decodeCanonical(
   bytes: Uint8Array,
 ): Result<Plain, Failure<'cbor-invalid' | 'cbor-not-canonical'>> {
+  const value = decodeFast(bytes);
+  return value === LEFT_OUT ? decodeCanonically(bytes) : ok(value);
+}
+
+/** {@link decodeCanonical} of all there is, by a second encoding. */
+export function decodeCanonically(bytes: Uint8Array): ReturnType<typeof decodeCanonical> {
   const decoded = decodeCbor(bytes);
   if (!decoded.ok) return decoded;
   const value = decoded.value as Plain;

@@ -1,8 +1,15 @@
 import { z } from 'zod';
+import { bytesToHex, hexToBytes } from '../basics/bytes.ts';
 import { type Failure, fail, ok, type Result } from '../basics/result.ts';
 import { bytesSchema } from '../codec/bytes-schema.ts';
 import { decodeCanonical, encodeCanonical } from '../codec/canonical.ts';
-import { type Digest, digestOf, digestOfPlain, digestSchema } from '../identity/digest.ts';
+import {
+  type Digest,
+  digestOf,
+  digestOfPlain,
+  digestSchema,
+  type Sha256,
+} from '../identity/digest.ts';
 import { nameSchema } from '../wire/names.ts';
 import { decodeTransaction, type EncodedTransaction } from './transaction.ts';
 
@@ -54,8 +61,14 @@ export function blockHash(header: BlockHeader): Digest {
   return digestOfPlain(header);
 }
 
-export function transactionsDigest(transactions: readonly EncodedTransaction[]): Digest {
-  return digestOfPlain(transactions.map(({ digest }) => digest));
+export function transactionsDigest(
+  transactions: readonly { readonly digest: Digest }[],
+  sha256?: Sha256,
+): Digest {
+  return digestOfPlain(
+    transactions.map(({ digest }) => digest),
+    sha256,
+  );
 }
 
 /** Canonical CBOR `{header, transactions: [bytes]}`. */
@@ -63,34 +76,103 @@ export function encodeBlock({ header, transactions }: Block): Uint8Array<ArrayBu
   return encodeCanonical({ header, transactions: transactions.map(({ bytes }) => bytes) });
 }
 
+/** A block of which some transactions are only named. */
+export interface CompactBlock {
+  readonly header: BlockHeader;
+  readonly transactions: readonly (EncodedTransaction | NamedTransaction)[];
+}
+
+/** A transaction that is not here, by its digest alone. */
+export interface NamedTransaction {
+  readonly digest: Digest;
+  readonly bytes?: undefined;
+}
+
+/**
+ * As {@link encodeBlock}, with the digest's 32 bytes in place of each transaction that `isNamed`:
+ * for somebody who is likely to have them. No transaction is as short.
+ */
+export function encodeCompactBlock(
+  { header, transactions }: Block,
+  isNamed: (digest: Digest) => boolean,
+): Uint8Array<ArrayBuffer> {
+  const parts = transactions.map(({ digest, bytes }) =>
+    isNamed(digest) ? hexToBytes(digest)! : bytes,
+  );
+  return encodeCanonical({ header, transactions: parts });
+}
+
+export interface BlockDecoding {
+  /** Transactions that it has are not decoded again. */
+  readonly known?: KnownTransaction;
+  readonly sha256?: Sha256;
+}
+
 /**
  * Inverse of {@link encodeBlock}: a block has one encoding, any other bytes are refused. Whether
- * the header tells the truth is for `executeBlock` to say. Transactions that `known` has are not
- * decoded again.
+ * the header tells the truth is for `executeBlock` to say.
  */
 export function decodeBlock(
   bytes: Uint8Array,
-  known: KnownTransaction = () => undefined,
+  decoding: BlockDecoding = {},
 ): Result<Block, BlockMalformed> {
+  const parts = decodeParts(bytes);
+  if (!parts.ok) return parts;
+  const { header } = parts.value;
+  const transactions: EncodedTransaction[] = [];
+  for (const [index, part] of parts.value.transactions.entries()) {
+    const transaction = decodeWhole(part, index, decoding);
+    if (!transaction.ok) return transaction;
+    transactions.push(transaction.value);
+  }
+  return ok({ header, transactions });
+}
+
+/** Inverse of {@link encodeCompactBlock}; what is named and `known` is in its place. */
+export function decodeCompactBlock(
+  bytes: Uint8Array,
+  decoding: BlockDecoding = {},
+): Result<CompactBlock, BlockMalformed> {
+  const parts = decodeParts(bytes);
+  if (!parts.ok) return parts;
+  const { header } = parts.value;
+  const transactions: CompactBlock['transactions'][number][] = [];
+  for (const [index, part] of parts.value.transactions.entries()) {
+    if (part.length === DIGEST_SIZE_BYTES) {
+      const digest = bytesToHex(part) as Digest;
+      transactions.push(decoding.known?.(digest) ?? { digest });
+      continue;
+    }
+    const transaction = decodeWhole(part, index, decoding);
+    if (!transaction.ok) return transaction;
+    transactions.push(transaction.value);
+  }
+  return ok({ header, transactions });
+}
+
+const DIGEST_SIZE_BYTES = 32;
+
+function decodeParts(bytes: Uint8Array): Result<z.infer<typeof blockSchema>, BlockMalformed> {
   if (bytes.length > BLOCK_SIZE_BYTES_MAX) {
     return fail('block-malformed', `the block is larger than ${BLOCK_SIZE_BYTES_MAX} bytes`);
   }
   const decoded = decodeCanonical(bytes);
   if (!decoded.ok) return fail('block-malformed', `the block is ${decoded.error.message}`);
   const parsed = blockSchema.safeParse(decoded.value);
-  if (!parsed.success) {
-    const { path, message } = parsed.error.issues[0]!;
-    return fail('block-malformed', `the block at ${path.join('.') || 'its root'}: ${message}`);
-  }
-  const { header } = parsed.data;
-  const transactions: EncodedTransaction[] = [];
-  for (const [index, encoded] of parsed.data.transactions.entries()) {
-    const transaction = known(digestOf(encoded)) ?? decodeTransaction(encoded);
-    if ('bytes' in transaction) transactions.push(transaction);
-    else if (transaction.ok) transactions.push(transaction.value);
-    else {
-      return fail('block-malformed', `transaction ${index}: ${transaction.error.message}`);
-    }
-  }
-  return ok({ header, transactions });
+  if (parsed.success) return ok(parsed.data);
+  const { path, message } = parsed.error.issues[0]!;
+  return fail('block-malformed', `the block at ${path.join('.') || 'its root'}: ${message}`);
+}
+
+function decodeWhole(
+  bytes: Uint8Array,
+  index: number,
+  { known, sha256 }: BlockDecoding,
+): Result<EncodedTransaction, BlockMalformed> {
+  const digest = digestOf(bytes, sha256);
+  const before = known?.(digest);
+  if (before !== undefined) return ok(before);
+  const decoded = decodeTransaction(bytes, digest);
+  if (decoded.ok) return decoded;
+  return fail('block-malformed', `transaction ${index}: ${decoded.error.message}`);
 }

@@ -1,4 +1,4 @@
-import { type Digest, digestOfPlain } from '../identity/digest.ts';
+import { type Digest, digestOfPlain, type Sha256 } from '../identity/digest.ts';
 import { membershipWrites } from './contract/membership.ts';
 import type { StateWrites } from './contract/state.ts';
 import type { Genesis } from './genesis.ts';
@@ -54,9 +54,9 @@ export function chainStateAtGenesis(genesis: Genesis): {
  * value's digest in the order of the keys. A chain of changes rather than a tree over the state:
  * two nodes agree on it exactly if all their writes did, at the price of the changes alone.
  */
-export function stateDigestAfter(previous: Digest, writes: StateWrites): Digest {
+export function stateDigestAfter(previous: Digest, writes: StateWrites, sha256?: Sha256): Digest {
   const changes = [...writes]
     .sort(([a], [b]) => (a < b ? -1 : 1))
-    .map(([key, value]) => [key, value === undefined ? null : digestOfPlain(value)]);
-  return digestOfPlain([previous, changes]);
+    .map(([key, value]) => [key, value === undefined ? null : digestOfPlain(value, sha256)]);
+  return digestOfPlain([previous, changes], sha256);
 }

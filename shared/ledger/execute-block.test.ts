@@ -163,9 +163,9 @@ describe('a block', () => {
     const chain = new ExampleChain();
     const transaction = chain.sign(node(0), define('a'));
     const { block } = stage(chain, [transaction]).staged;
-    const decoded = decodeBlock(encodeBlock(block), (digest) =>
-      digest === transaction.digest ? transaction : undefined,
-    );
+    const decoded = decodeBlock(encodeBlock(block), {
+      known: (digest) => (digest === transaction.digest ? transaction : undefined),
+    });
     assert.ok(decoded.ok);
     assert.equal(decoded.value.transactions[0], transaction);
   });

@@ -1,7 +1,7 @@
 import { bytesToHex } from '../basics/bytes.ts';
 import { err, type Failure, ok, type Result } from '../basics/result.ts';
 import type { VerifyAccount } from '../identity/account-key.ts';
-import type { Digest } from '../identity/digest.ts';
+import type { Digest, Sha256 } from '../identity/digest.ts';
 import type { KeyId } from '../identity/keys.ts';
 import {
   applyTransaction,
@@ -47,6 +47,12 @@ export interface BlockDraft {
   readonly proposer: KeyId;
   /** For signatures inside bodies; those of the transactions themselves were checked. */
   readonly verify: VerifyAccount;
+  readonly sha256?: Sha256;
+}
+
+/** What checks and hashes: `sha256` is portable code unless given. */
+export interface ExecutionOptions extends SignatureVerification {
+  readonly sha256?: Sha256;
 }
 
 /** A transaction that fits in no block, and why. */
@@ -101,7 +107,10 @@ export function stageBlock(
       dropped.push({ ...applied.error, digest: transaction.digest });
     }
   }
-  const staged = conclude(chain, execution, { transactions, timeMs, proposer });
+  const staged = conclude(chain, execution, {
+    ...{ transactions, timeMs, proposer },
+    sha256: draft.sha256,
+  });
   return { staged, dropped };
 }
 
@@ -114,13 +123,14 @@ export function executeBlock(
   chain: ChainState,
   view: StateView,
   block: Block,
-  verification: SignatureVerification,
+  options: ExecutionOptions,
 ): Result<StagedBlock, BlockFailure> {
   const { header, transactions } = block;
+  const { sha256, ...verification } = options;
   const { timeMs, proposer } = header;
   const misplaced = checkPlace(chain, header);
   if (misplaced !== undefined) return misplaced;
-  if (header.transactions !== transactionsDigest(transactions)) {
+  if (header.transactions !== transactionsDigest(transactions, sha256)) {
     return refuse(header, 'wrong-transactions', 'holds other transactions than its header names');
   }
   const execution = startExecution(chain, view, { timeMs, verification });
@@ -134,7 +144,7 @@ export function executeBlock(
       `transaction ${index}: ${code}: ${message}`,
     );
   }
-  const staged = conclude(chain, execution, { transactions, timeMs, proposer });
+  const staged = conclude(chain, execution, { transactions, timeMs, proposer, sha256 });
   const { state, logSize, logRoot } = staged.block.header;
   if (header.state !== state) {
     return refuse(header, 'wrong-state', `names state ${header.state}, its execution ${state}`);
@@ -216,17 +226,21 @@ function conclude(
     transactions,
     timeMs,
     proposer,
-  }: { transactions: readonly EncodedTransaction[] } & Pick<BlockHeader, 'timeMs' | 'proposer'>,
+    sha256,
+  }: Pick<BlockHeader, 'timeMs' | 'proposer'> & {
+    readonly transactions: readonly EncodedTransaction[];
+    readonly sha256: Sha256 | undefined;
+  },
 ): StagedBlock {
   let { log } = chain;
   const logNodes: LogNode[] = [];
   for (const entry of entries) {
-    const { frontier, nodes } = appendLeaf(log, leafHash(entry));
+    const { frontier, nodes } = appendLeaf(log, leafHash(entry, sha256));
     log = frontier;
     logNodes.push(...nodes);
   }
   const { writes } = state;
-  const stateDigest = stateDigestAfter(chain.stateDigest, writes);
+  const stateDigest = stateDigestAfter(chain.stateDigest, writes, sha256);
   const height = chain.head.height + 1;
   const header: BlockHeader = {
     v: 1,
@@ -234,7 +248,7 @@ function conclude(
     height,
     previous: chain.head.hash,
     timeMs,
-    transactions: transactionsDigest(transactions),
+    transactions: transactionsDigest(transactions, sha256),
     state: stateDigest,
     logSize: log.size,
     logRoot: bytesToHex(rootOf(log)) as Digest,

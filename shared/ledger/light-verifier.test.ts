@@ -23,7 +23,7 @@ const entryOf = (n: number, sizeBytes = 40): LogEntry => ({
 });
 const entries = Array.from({ length: 11 }, (_, n) => encodeLogEntry(entryOf(n)));
 const INDEX = 6;
-const root = rootOf(storedLog(entries.map(leafHash)).frontiers[11]!);
+const root = rootOf(storedLog(entries.map((entry) => leafHash(entry))).frontiers[11]!);
 const PROOF = exampleProof(entries, INDEX);
 const POLICY = policyOf(CHAIN_ID, exampleRoster([1, 1, 1, 1]));
 
@@ -70,7 +70,7 @@ describe('the light verifier', () => {
     assert.ok(verifyProof(exampleProof(entries.slice(0, 1), 0), POLICY).ok);
   });
 
-  const log = storedLog(entries.map(leafHash));
+  const log = storedLog(entries.map((entry) => leafHash(entry)));
   const path = inclusionProof(INDEX, 11, log.node);
   const note = exampleNote(11, root);
   const made = (change: { entry?: Uint8Array; index?: number; path?: LogHash[]; note?: string }) =>
@@ -145,6 +145,19 @@ describe('the light verifier', () => {
       }),
       { numRuns: 40 },
     );
+  });
+
+  it('rests on the verifier that it is given', () => {
+    const asked: number[] = [];
+    const verify = (answer: boolean) =>
+      verifyProof(PROOF, POLICY, (_key, _message, signature) => {
+        asked.push(signature.length);
+        return answer;
+      });
+    assert.ok(verify(true).ok);
+    assert.ok(asked.length > 3 && asked.every((length) => length === 64));
+    const refused = verify(false);
+    assert.equal(!refused.ok && refused.error.code, 'signature-wrong');
   });
 
   it('throws nothing at garbage', () => {

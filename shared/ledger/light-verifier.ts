@@ -1,5 +1,5 @@
 import { type Failure, fail, ok, type Result } from '../basics/result.ts';
-import { verifyRawPortably } from '../identity/signature.ts';
+import { type VerifyRaw, verifyRawPortably } from '../identity/signature.ts';
 import { decodeCheckpoint } from './log/checkpoint.ts';
 import { type LogHash, leafHash } from './log/merkle-log.ts';
 import { isIncluded } from './log/merkle-proof.ts';
@@ -32,10 +32,12 @@ export type LightFailure =
 /**
  * Verifies offline that a chain's log holds a record: the proof is a file that `encodeProof` wrote,
  * the policy one of `policyOf` or any of c2sp.org/tlog-policy. Never throws, whatever the texts.
+ * Signatures are verified in portable code unless `verify` is given, which comes to the same.
  */
 export function verifyProof(
   proofText: string,
   policyText: string,
+  verify: VerifyRaw = verifyRawPortably,
 ): Result<VerifiedRecord, LightFailure> {
   const policy = decodePolicy(policyText);
   if (!policy.ok) return policy;
@@ -54,7 +56,7 @@ export function verifyProof(
   }
   const entry = decodeLogEntry(proof.value.entry);
   if (!entry.ok) return entry;
-  const trusted = trustCheckpoint(note.value, policy.value, verifyRawPortably);
+  const trusted = trustCheckpoint(note.value, policy.value, verify);
   if (!trusted.ok) return trusted;
   const { cosigners, timeMs } = trusted.value;
   return ok({ entry: entry.value, index, origin, size, root, cosigners, timeMs });

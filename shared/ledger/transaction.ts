@@ -70,9 +70,13 @@ export function signTransaction(
   return decodeTransaction(encodeCanonical({ ...unsigned, signature }));
 }
 
-/** A transaction out of its canonical CBOR, the body checked too; no signature is. */
+/**
+ * A transaction out of its canonical CBOR, the body checked too; no signature is. `digest` is that
+ * of the bytes, where it is known.
+ */
 export function decodeTransaction(
   bytes: Uint8Array,
+  digest?: Digest,
 ): Result<EncodedTransaction, TransactionMalformed> {
   if (bytes.length > TRANSACTION_SIZE_BYTES_MAX) {
     return malformed(`is larger than ${TRANSACTION_SIZE_BYTES_MAX} bytes`);
@@ -88,7 +92,7 @@ export function decodeTransaction(
   const body = schema.safeParse(envelope.data.body);
   if (!body.success) return malformed(`has a body that ${sentenceOf(body.error)}`);
   const transaction = { ...envelope.data, body: body.data } as Transaction;
-  return ok({ transaction, bytes, digest: digestOf(bytes) });
+  return ok({ transaction, bytes, digest: digest ?? digestOf(bytes) });
 }
 
 /** Whether `key` signed the transaction for that chain. */

@@ -10,7 +10,10 @@ const frameSchema = z.strictObject({
   block: bytesSchema.optional(),
 });
 
-/** A consensus message between two validators; a proposal brings its block where it is new. */
+/**
+ * A consensus message between two validators; a proposal brings its block where it is new, as
+ * `encodeCompactBlock` writes it.
+ */
 export interface ConsensusFrame {
   readonly message: Uint8Array;
   readonly block?: Uint8Array | undefined;

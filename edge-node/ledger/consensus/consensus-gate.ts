@@ -1,12 +1,7 @@
 import type { Clock } from '#runtime/clock/clock.ts';
 import type { Events } from '#runtime/observe/events.ts';
-import {
-  PeerBreach,
-  PeerError,
-  type PeerKey,
-  type PeerNetwork,
-} from '#runtime/peers/peer-network.ts';
-import { bytesToHex, hexToBytes } from '#shared/basics/bytes.ts';
+import { PeerError, type PeerKey, type PeerNetwork } from '#runtime/peers/peer-network.ts';
+import { type Failure, ok, type Result } from '#shared/basics/result.ts';
 import type { VerifySignature } from '#shared/identity/signature.ts';
 import type { ChainState } from '#shared/ledger/chain-state.ts';
 import { type Certificate, checkCertificate } from '#shared/ledger/consensus/certificate.ts';
@@ -22,6 +17,7 @@ import {
   type Vote,
 } from '#shared/ledger/consensus/vote.ts';
 import { countOf, quorumsFor } from '#shared/ledger/consensus/vote-keeper.ts';
+import { BlockFetcher } from './block-fetcher.ts';
 import { decodeFrame, heightOf } from './consensus-frame.ts';
 import { EarlyMessages } from './early-messages.ts';
 import { createHeightChecks } from './height-checks.ts';
@@ -29,9 +25,6 @@ import { voterOf } from './peer-voters.ts';
 import type { ProposedBlocks } from './proposed-blocks.ts';
 import { type Rate, RateBudget } from './rate-budget.ts';
 
-const BLOCK_PROTOCOL = 'proposed-block';
-/** Blocks asked for at the same time. */
-const FETCHES_MAX = 8;
 /** Two proposals for one round prove that their maker is faulty; more say nothing new. */
 const PROPOSALS_MAX = 2;
 /**
@@ -94,7 +87,7 @@ export class ConsensusGate {
   readonly #blocks: ProposedBlocks;
   readonly #verify: VerifySignature;
   readonly #early = new EarlyMessages();
-  readonly #fetching = new Set<string>();
+  readonly #fetcher: BlockFetcher;
   /** How many proposals of a round have been judged. */
   readonly #judged = new Map<number, number>();
   readonly #messages: RateBudget;
@@ -112,7 +105,7 @@ export class ConsensusGate {
     this.#far = new RateBudget(clock, FAR_VOTES);
     this.#checks = this.#createChecks();
     network.onMessage((from, bytes) => host.guard(() => this.#hear(from, bytes)));
-    network.answer(BLOCK_PROTOCOL, async (_from, body) => this.#serveBlock(body));
+    this.#fetcher = new BlockFetcher(network, blocks);
   }
 
   /** Whether signatures are good, of this height. */
@@ -235,14 +228,16 @@ export class ConsensusGate {
     if (!this.#isOfUse(proposal)) return odd('proposal-not-of-use');
     if (!this.#checks.proposal(proposal)) return wrong('wrong-signature');
     this.#host.sawSignature(proposer, height, signature);
+    let missing: readonly number[] | undefined;
     if (block !== undefined && !this.#blocks.has(value)) {
-      const taken = this.#blocks.take(value, block);
+      const taken = this.#blocks.takeCompact(value, block);
       if (!taken.ok) return wrong(taken.error.code);
+      missing = taken.value;
     }
     if (this.#blocks.has(value)) return this.#judge(from, proposal);
-    if (this.#fetching.has(value)) return undefined;
-    if (this.#fetching.size >= FETCHES_MAX) return odd('block-fetches-full');
-    void this.#fetch(from, proposal);
+    if (this.#fetcher.isFetching(value)) return undefined;
+    if (this.#fetcher.isFull) return odd('block-fetches-full');
+    void this.#fetch(from, proposal, missing);
     return undefined;
   }
 
@@ -277,34 +272,28 @@ export class ConsensusGate {
     return isNear ? undefined : odd('proposal-untimely');
   }
 
-  /** Asks who sent the proposal for its block. */
-  async #fetch(from: PeerKey, proposal: Proposal): Promise<void> {
-    const { value } = proposal;
-    this.#fetching.add(value);
+  /** Asks who sent the proposal for its block, or for the transactions missing in these places. */
+  async #fetch(
+    from: PeerKey,
+    proposal: Proposal,
+    places: readonly number[] | undefined,
+  ): Promise<void> {
     try {
-      const bytes = await this.#network.request(from, BLOCK_PROTOCOL, hexToBytes(value)!);
-      this.#host.guard(() => this.#takeBlock(from, proposal, bytes));
+      const take = await this.#fetcher.fetch(from, { hash: proposal.value, places });
+      this.#host.guard(() => this.#takeFetched(from, proposal, take));
     } catch (cause) {
       if (!(cause instanceof PeerError)) throw cause;
       this.#events.record('info', 'block-not-served', { peer: from, code: cause.code });
-    } finally {
-      this.#fetching.delete(value);
     }
   }
 
-  #takeBlock(from: PeerKey, proposal: Proposal, bytes: Uint8Array): void {
+  #takeFetched(from: PeerKey, proposal: Proposal, take: () => Result<undefined, Failure>): void {
     const { value, height } = proposal;
     if (this.#host.height().round.height !== height || this.#host.isBlocked()) return;
-    const taken = this.#blocks.take(value, bytes);
+    // Somebody else may have brought it in the meantime.
+    const taken = this.#blocks.has(value) ? ok(undefined) : take();
     const fault = taken.ok ? this.#judge(from, proposal) : wrong(taken.error.code);
     if (fault !== undefined) this.#note(from, fault);
-  }
-
-  #serveBlock(body: Uint8Array): Uint8Array {
-    if (body.length !== 32) throw new PeerBreach('proposed-block-malformed', 'it is no hash');
-    const bytes = this.#blocks.bytes(bytesToHex(body));
-    if (bytes === undefined) throw new PeerError('block-unknown', 'not proposed at this height');
-    return bytes;
   }
 
   #isKept(vote: Vote): boolean {

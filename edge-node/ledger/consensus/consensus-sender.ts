@@ -28,7 +28,7 @@ export class ConsensusSender {
     const frames = messages.map((message) => {
       const block =
         message.kind === 'proposal'
-          ? this.#options.blocks.bytes(message.proposal.value)
+          ? this.#options.blocks.compact(message.proposal.value)
           : undefined;
       return encodeFrame({ message: encodeMessage(message), block });
     });

@@ -247,6 +247,7 @@ export class Machine implements Disposable {
         return transactions();
       },
       known: () => undefined,
+      isSpread: () => false,
       isVerified: () => false,
       drop: () => undefined,
     };

@@ -29,7 +29,8 @@ describe('proposed blocks', () => {
       };
       const nothing = () => undefined;
       const rest = { size: 10, known: nothing, isVerified: () => true, drop: nothing };
-      const source = { ...rest, candidates };
+      const spread = { isSpread: () => false };
+      const source = { ...rest, ...spread, candidates };
       const verify = verifyAccountNatively;
       const blocks = new ProposedBlocks({ store: node.store, source, verify, clock });
       const hash = blocks.make(START_MS + 5, keyIdOf(exampleMember(0).publicKey));

@@ -167,7 +167,7 @@ export class LedgerFile implements Disposable {
       return failure('head-differs', 'the blocks do not come to what the file says of its head');
     }
     const { count } = this.#statements.blockRange.get() as { count: number };
-    if (count !== height) {
+    if (count !== height || this.#bodiesUpTo(height) !== height) {
       return failure('stray-blocks', `there are blocks beside heights 1 to ${height}`);
     }
     const values = this.#count('state');
@@ -200,6 +200,12 @@ export class LedgerFile implements Disposable {
 
   #damaged(what: string, cause?: unknown): Error {
     return ledgerRefusals(this.#database.name).damaged(what, cause);
+  }
+
+  /** Beyond the head there may be one that was proposed. */
+  #bodiesUpTo(height: number): number {
+    const sql = 'SELECT count(*) FROM bodies WHERE height <= ?';
+    return this.#database.prepare(sql).pluck().get(height) as number;
   }
 
   #count(table: 'state' | 'transactions' | 'log_nodes'): number {

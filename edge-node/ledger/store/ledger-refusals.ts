@@ -10,6 +10,12 @@ export function ledgerRefusals(file: string) {
         `${file}: this ledger was written before there was consensus and cannot be carried over; ` +
           'move it away to begin a new chain',
       ),
+    earlierFormat: () =>
+      configurationError(
+        'ledger-old-format',
+        `${file}: this ledger was written by an earlier DITEN; start its node once, which brings ` +
+          'it to the present format',
+      ),
     notALedger: (cause: unknown) =>
       configurationError(
         'not-a-ledger',

@@ -1,5 +1,20 @@
-import type { Database } from '#runtime/database/database.ts';
+import { existsSync, statSync } from 'node:fs';
+import { type Database, openDatabaseReadOnly } from '#runtime/database/database.ts';
 import { ledgerRefusals } from './ledger-refusals.ts';
+import { ledgerStoreSchema } from './ledger-store-schema.ts';
+
+/** Throws where the file has something else in it, which is not to be brought to a new format. */
+export function refuseStranger(file: string): void {
+  if (!existsSync(file) || statSync(file).size === 0) return;
+  const database = openDatabaseReadOnly(file, ledgerStoreSchema);
+  try {
+    database.prepare('SELECT genesis, validator, run FROM chain');
+  } catch (cause) {
+    throw refusalOf(database, cause);
+  } finally {
+    database.close();
+  }
+}
 
 /** Every statement of the ledger's file; throws where it has not the tables. */
 export function prepareLedgerStatements(database: Database) {
@@ -12,10 +27,11 @@ export function prepareLedgerStatements(database: Database) {
       beginRun: prepare('UPDATE chain SET run_before = run, run = ?'),
       putChain: prepare('UPDATE chain SET state = ?'),
       block: prepare(
-        'SELECT height, hash, block, decision AS "commit" FROM blocks WHERE height = ?',
+        'SELECT height, hash, block, decision AS "commit" ' +
+          'FROM blocks JOIN bodies USING (height, hash) WHERE height = ?',
       ),
       blockRange: prepare('SELECT count(*) AS count, max(height) AS newest FROM blocks'),
-      putBlock: prepare('INSERT INTO blocks VALUES (:height, :hash, :block, :decision)'),
+      putBlock: prepare('INSERT INTO blocks VALUES (:height, :hash, :decision)'),
       stateValue: prepare('SELECT value FROM state WHERE key = ?').pluck(),
       putState: prepare('INSERT OR REPLACE INTO state VALUES (?, ?)'),
       deleteState: prepare('DELETE FROM state WHERE key = ?'),
@@ -29,9 +45,9 @@ export function prepareLedgerStatements(database: Database) {
       inputs: prepare('SELECT input FROM inputs ORDER BY sequence').pluck(),
       putInput: prepare('INSERT INTO inputs (input) VALUES (?)'),
       clearInputs: prepare('DELETE FROM inputs'),
-      proposed: prepare('SELECT block FROM proposed WHERE hash = ?').pluck(),
-      putProposed: prepare('INSERT OR IGNORE INTO proposed VALUES (?, ?)'),
-      clearProposed: prepare('DELETE FROM proposed'),
+      body: prepare('SELECT block FROM bodies WHERE height = ? AND hash = ?').pluck(),
+      putBody: prepare('INSERT OR IGNORE INTO bodies VALUES (:height, :hash, :block)'),
+      clearBodies: prepare('DELETE FROM bodies WHERE height = :height AND hash <> :hash'),
       signed: prepare('SELECT height, round, step, digest, signature FROM signed'),
       putSigned: prepare(
         'INSERT OR REPLACE INTO signed VALUES (1, :height, :round, :step, :digest, :signature)',
@@ -41,9 +57,17 @@ export function prepareLedgerStatements(database: Database) {
       clearCheckpoints: prepare('DELETE FROM checkpoints'),
     };
   } catch (cause) {
-    const columns = database.pragma('table_info(chain)') as { name: string }[];
-    const refuse = ledgerRefusals(database.name);
-    const isOld = columns.some(({ name }) => name === 'hash');
-    throw isOld ? refuse.oldFormat() : refuse.notALedger(cause);
+    throw refusalOf(database, cause);
   }
+}
+
+/** What the file is, where it is no ledger of this format. */
+function refusalOf(database: Database, cause: unknown): Error {
+  const refuse = ledgerRefusals(database.name);
+  const has = (table: string, column: string) =>
+    (database.pragma(`table_info(${table})`) as { name: string }[]).some(
+      ({ name }) => name === column,
+    );
+  if (has('blocks', 'decision') && has('blocks', 'block')) return refuse.earlierFormat();
+  return has('chain', 'hash') ? refuse.oldFormat() : refuse.notALedger(cause);
 }

@@ -1,7 +1,8 @@
 import type { DatabaseSchema } from '#runtime/database/database.ts';
 
 /**
- * The tables of a validator's one file. Blocks, commits, inputs and values are canonical CBOR;
+ * The tables of a validator's one file; of what it had proposed, and what was decided, each block
+ * is in `bodies`, once. Blocks, commits, inputs and values are canonical CBOR;
  * hashes and digests lower-case hex, hashes of the log 32 bytes. `chain` and `signed` have one row.
  */
 export const ledgerStoreSchema: DatabaseSchema = {
@@ -66,5 +67,17 @@ export const ledgerStoreSchema: DatabaseSchema = {
        height INTEGER NOT NULL,
        note TEXT NOT NULL
      ) STRICT;`,
+    // Each block once: it is proposed, and decided, in the same row.
+    `CREATE TABLE bodies (
+       height INTEGER NOT NULL,
+       hash TEXT NOT NULL,
+       block BLOB NOT NULL,
+       PRIMARY KEY (height, hash)
+     ) STRICT;
+     INSERT INTO bodies SELECT height, hash, block FROM blocks ORDER BY height;
+     INSERT INTO bodies
+       SELECT (SELECT coalesce(max(height), 0) + 1 FROM blocks), hash, block FROM proposed;
+     DROP TABLE proposed;
+     ALTER TABLE blocks DROP COLUMN block;`,
   ],
 };

@@ -10,6 +10,7 @@ import { encodeGenesis } from '#shared/ledger/genesis.ts';
 import { taskDefinition, testGenesis } from '../ledger-cluster.fixture.ts';
 import { nativeMember } from '../native-member.fixture.ts';
 import { StoredNode } from '../stored-node.fixture.ts';
+import { LedgerFile } from './ledger-file.ts';
 import { LedgerStore } from './ledger-store.ts';
 import { ledgerStoreSchema } from './ledger-store-schema.ts';
 
@@ -81,6 +82,27 @@ describe('the ledger’s file', () => {
     assert.deepEqual(store.lastSigned, signed);
   });
 
+  it('takes over what an earlier version wrote', () => {
+    const file = newFile();
+    const [earlier] = ledgerStoreSchema.migrations;
+    const database = openDatabase(file, { name: 'ledger', migrations: [earlier!] });
+    database.exec(`ATTACH '${good}' AS newer`);
+    for (const table of ['chain', 'state', 'transactions', 'log_nodes']) {
+      database.exec(`INSERT INTO ${table} SELECT * FROM newer.${table}`);
+    }
+    database.exec(
+      'INSERT INTO blocks SELECT height, hash, block, decision ' +
+        'FROM newer.blocks JOIN newer.bodies USING (height, hash)',
+    );
+    database.exec("INSERT INTO proposed VALUES ('of height 4', x'04')");
+    database.close();
+    assert.throws(() => new LedgerFile(file), { code: 'ledger-old-format', exit: 78 });
+    using store = new LedgerStore({ file, genesis, validator });
+    using other = new LedgerStore({ file: good, genesis, validator });
+    assert.deepEqual([...store.blocks(1)], [...other.blocks(1)]);
+    assert.deepEqual([...store.proposedBlock('of height 4')!], [4]);
+  });
+
   it('stays as it was where a block cannot be written', () => {
     using node = new StoredNode(example, 0, newFile());
     // The last write of the transaction fails.
@@ -129,7 +151,7 @@ describe('the ledger’s file is refused', () => {
   for (const [name, sql] of [
     ['without its newest block', 'DELETE FROM blocks WHERE height = 3'],
     ['without a block', 'DELETE FROM blocks WHERE height = 2'],
-    ['with another newest block', 'UPDATE blocks SET block = (SELECT block FROM blocks)'],
+    ['with another newest block', 'UPDATE bodies SET block = (SELECT block FROM bodies)'],
     ['with another commit', 'UPDATE blocks SET decision = (SELECT decision FROM blocks)'],
     ['with another head', "UPDATE chain SET state = x'00'"],
   ] as const) {

@@ -15,12 +15,20 @@ import { decodeGenesis } from '#shared/ledger/genesis.ts';
 import { rootOf } from '#shared/ledger/log/merkle-log.ts';
 import { encodeLogEntry } from '#shared/ledger/log-entry.ts';
 import { ledgerRefusals } from './ledger-refusals.ts';
-import { prepareLedgerStatements } from './ledger-statements.ts';
+import { prepareLedgerStatements, refuseStranger } from './ledger-statements.ts';
 import { ledgerStoreSchema } from './ledger-store-schema.ts';
 import { StateCache } from './state-cache.ts';
 import { decodeChain, encodeChain } from './stored-chain.ts';
 
-const STATE_CACHE_SIZE_BYTES = 16 * 2 ** 20;
+const STATE_CACHE_SIZE_BYTES = 8 * 2 ** 20;
+/** Of SQLite's pages; what else is read often is in the cache of the state, or the system's. */
+const PAGE_CACHE_SIZE_KIB = 4_096;
+
+/**
+ * Pages of 4 KiB that the write-ahead log gathers before they go to their places: a page of the
+ * index changes with nearly every block under load, and is so moved once in some 20 blocks.
+ */
+const WAL_PAGES = 4_000;
 
 /** A decided block as it is kept and served. */
 export interface StoredBlock {
@@ -75,7 +83,10 @@ export class LedgerStore implements Disposable {
 
   constructor({ file, genesis, validator }: LedgerStoreOptions) {
     this.genesis = genesis;
+    refuseStranger(file);
     this.#database = openDatabase(file, ledgerStoreSchema);
+    this.#database.pragma(`wal_autocheckpoint = ${WAL_PAGES}`);
+    this.#database.pragma(`cache_size = -${PAGE_CACHE_SIZE_KIB}`);
     try {
       this.#statements = prepareLedgerStatements(this.#database);
       this.#state = this.#createState();
@@ -111,13 +122,15 @@ export class LedgerStore implements Disposable {
   }
 
   proposedBlock(hash: string): Uint8Array | undefined {
-    return this.#statements.proposed.get(hash) as Uint8Array | undefined;
+    const height = this.#chain.head.height + 1;
+    return this.#statements.body.get(height, hash) as Uint8Array | undefined;
   }
 
   /** One transaction: what a turn took in, and what it signed. */
   persist({ inputs, blocks, signed }: TurnRecord): void {
     this.#database.transaction(() => {
-      for (const [hash, block] of blocks) this.#statements.putProposed.run(hash, block);
+      const height = this.#chain.head.height + 1;
+      for (const [hash, block] of blocks) this.#statements.putBody.run({ height, hash, block });
       for (const input of inputs) this.#statements.putInput.run(input);
       if (signed !== undefined) this.#statements.putSigned.run({ ...signed });
     })();
@@ -137,7 +150,9 @@ export class LedgerStore implements Disposable {
     const statements = this.#statements;
     const showWrites = this.#database.transaction(() => {
       const decision = encodeCommit(bytes.commit);
-      statements.putBlock.run({ height, hash, block: bytes.block, decision });
+      statements.putBlock.run({ height, hash, decision });
+      statements.putBody.run({ height, hash, block: bytes.block });
+      statements.clearBodies.run({ height, hash });
       const show = this.#state.write(writes);
       for (const { level, index, hash: of } of logNodes)
         statements.putLogNode.run(level, index, of);
@@ -154,7 +169,6 @@ export class LedgerStore implements Disposable {
       statements.putChain.run(encodeChain(chain));
       if (signed !== undefined) statements.putSigned.run({ ...signed });
       statements.clearInputs.run();
-      statements.clearProposed.run();
       return show;
     })();
     showWrites();

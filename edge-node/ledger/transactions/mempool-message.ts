@@ -21,6 +21,8 @@ const answerSchema = z.strictObject({
     .max(PAGE_LENGTH_MAX),
   /** What to ask for next; null where this was all. */
   after: z.int().min(1).nullable(),
+  /** Told by itself, to be looked at before what waits. */
+  isUrgent: z.literal(true).optional(),
 });
 
 type PendingRequest = z.infer<typeof requestSchema>;

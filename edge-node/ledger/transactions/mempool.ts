@@ -6,7 +6,6 @@ import type { VerifyAccount } from '#shared/identity/account-key.ts';
 import type { Digest } from '#shared/identity/digest.ts';
 import type { KeyId } from '#shared/identity/keys.ts';
 import { decodeTransaction, type EncodedTransaction } from '#shared/ledger/transaction.ts';
-import { sha256 } from '../payloads/payload-file.ts';
 import {
   type CommittedState,
   type DroppedPending,
@@ -27,6 +26,8 @@ const WAITERS_MAX = 64;
 const SWEEP_MS = 5_000;
 const TELL_AGAIN_MS = 35_000;
 const TOLD_AGAIN_MAX = 256;
+/** What has been here so long is likely to be with all who are connected. */
+const SPREAD_MS = 30;
 
 /** Where a transaction is on the ledger, and what became of it. */
 export interface Receipt {
@@ -91,9 +92,9 @@ export class Mempool implements Disposable {
     this.#exchange =
       network &&
       new TransactionExchange({
-        ...{ network, events },
+        ...{ network, events, clock },
         chain: () => ledger.chain,
-        take: (bytes) => this.#takeBytes(bytes),
+        take: (bytes, digest) => this.#takeBytes(bytes, digest),
         since: (after) => this.#pending.since(after),
       });
   }
@@ -108,9 +109,19 @@ export class Mempool implements Disposable {
     return this.#pending.inTurns();
   }
 
-  /** A pending one by its digest. */
+  /** One by its digest that is pending, or was told by a peer and has not been looked at yet. */
   known(digest: Digest): EncodedTransaction | undefined {
-    return this.#pending.get(digest);
+    const pending = this.#pending.get(digest);
+    if (pending !== undefined) return pending;
+    const unread = this.#exchange?.unread(digest);
+    const decoded = unread && decodeTransaction(unread.slice(), digest);
+    return decoded?.ok ? decoded.value : undefined;
+  }
+
+  /** Whether the other nodes have had time to get it. */
+  isSpread(digest: Digest): boolean {
+    const toldMs = this.#toldMs.get(digest);
+    return toldMs !== undefined && this.#clock.monotonicMs() - toldMs >= SPREAD_MS;
   }
 
   /** Whether the signature of a transaction was verified when it was taken. */
@@ -137,7 +148,7 @@ export class Mempool implements Disposable {
   async submit(encoded: EncodedTransaction): Promise<Result<Receipt, Failure>> {
     const { digest } = encoded;
     if (this.#isClosed) return fail('ledger-closed', 'this node is stopping; send it to another');
-    const place = this.#ledger.transaction(digest);
+    const place = this.#committed(encoded);
     if (place !== undefined) return ok(receiptOf(digest, place));
     if (this.#pending.get(digest) === undefined) {
       const taken = this.#take(encoded);
@@ -192,15 +203,24 @@ export class Mempool implements Disposable {
   }
 
   /** A transaction from a peer; undefined where it is here or was, else what came of it. */
-  #takeBytes(bytes: Uint8Array): Result<undefined, Failure> | undefined {
-    const digest = sha256(bytes);
+  #takeBytes(bytes: Uint8Array, digest: Digest): Result<undefined, Failure> | undefined {
     if (this.#pending.get(digest) !== undefined || this.#recent.has(digest)) return undefined;
     if (this.#isClosed) return undefined;
-    // A copy, so that no larger message stays in memory with it.
-    const decoded = decodeTransaction(bytes.slice());
+    // In memory of its own, so that no larger message stays with it.
+    const own = bytes.length === bytes.buffer.byteLength ? bytes : bytes.slice();
+    const decoded = decodeTransaction(own, digest);
     if (!decoded.ok) return decoded;
-    if (this.#ledger.transaction(digest) !== undefined) return undefined;
+    if (this.#committed(decoded.value) !== undefined) return undefined;
     return this.#take(decoded.value);
+  }
+
+  /** Where it is recorded: the disk is asked only for a sequence that is used. */
+  #committed({
+    digest,
+    transaction,
+  }: EncodedTransaction): ReturnType<MempoolLedger['transaction']> {
+    const isUsed = transaction.signerSequence < this.nextSequence(transaction.keyId);
+    return isUsed ? this.#ledger.transaction(digest) : undefined;
   }
 
   #tell(encoded: EncodedTransaction): void {

@@ -13,6 +13,7 @@ import {
   type StateWrites,
 } from '#shared/ledger/contract/state.ts';
 import type { EncodedTransaction } from '#shared/ledger/transaction.ts';
+import { Turns } from './turns.ts';
 
 export interface MempoolLimits {
   readonly transactionsMax: number;
@@ -85,7 +86,7 @@ export class PendingTransactions {
   /** No pending transaction expires before the block after that height. */
   #firstExpiry = Number.POSITIVE_INFINITY;
   #taken = 0;
-  #turn = 0;
+  readonly #turns = new Turns();
 
   constructor(ledger: CommittedState, verify: VerifyAccount, limits: MempoolLimits) {
     this.#ledger = ledger;
@@ -137,22 +138,10 @@ export class PendingTransactions {
     return ok({ isReady, dropped: isReady ? this.#closeGaps(row, timeMs) : [] });
   }
 
-  /**
-   * What may go into the next block, in the order to try it in: one of each signer, then the next
-   * of each, beginning with another signer each time.
-   */
-  *inTurns(): Generator<EncodedTransaction> {
+  /** What may go into the next block, in the order to try it in; see {@link Turns}. */
+  inTurns(): Iterable<EncodedTransaction> {
     const rows = [...this.#rows.values()].filter(({ ready }) => ready.length > 0);
-    if (rows.length === 0) return;
-    const first = this.#turn++ % rows.length;
-    const ordered = [...rows.slice(first), ...rows.slice(0, first)].map(({ ready }) => ready);
-    const rounds = Math.max(...ordered.map((ready) => ready.length));
-    for (let round = 0; round < rounds; round++) {
-      for (const ready of ordered) {
-        const pending = ready[round];
-        if (pending !== undefined) yield pending.encoded;
-      }
-    }
+    return this.#turns.of(rows.map(({ ready }) => ready.map(({ encoded }) => encoded)));
   }
 
   /** Those taken after number `after`, in that order, with their numbers. */

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { createManualClock } from '#runtime/clock/manual-clock.ts';
+import { accountIdOf } from '#shared/identity/account-key.ts';
 import { ExampleChain, exampleMember, operator, START_MS } from '#shared/ledger/chain.fixture.ts';
 import { sha256 } from '../payloads/payload-file.ts';
 import { until, voucher } from '../stored-node.fixture.ts';
@@ -57,6 +58,50 @@ describe('the exchange of transactions', () => {
     peer.send(networks[0]!.self, page([second!.bytes]), 'bulk');
     await until(() => pools[0]!.size > 0 && networks[0]!.connected().length === 1);
     assert.ok(counts[0]!()['transactions-unread']! > 0);
+  });
+
+  it('look at what is urgent before what waits, as far as one peer may have it so', async (t) => {
+    const clock = createManualClock(START_MS);
+    const { pools, networks, chain, join } = cluster(t, 1, clock);
+    const peer = join(1);
+    await until(() => peer.connected().length === 1);
+    const waiting = signed(chain, operator(0), 100);
+    const told = signed(chain, operator(1), 70, 200);
+    const page = (transactions: Uint8Array[]) => ({ v: 1, transactions, after: null }) as const;
+    const [own] = networks;
+    const order = new Set<string>();
+    pools[0]!.onArrival(() => {
+      for (const { digest } of [...told, ...waiting]) {
+        if (pools[0]!.isVerified(digest)) order.add(digest);
+      }
+    });
+    peer.send(own!.self, encodePendingMessage(page(waiting.map(({ bytes }) => bytes))), 'bulk');
+    for (const { bytes } of told) {
+      peer.send(own!.self, encodePendingMessage({ ...page([bytes]), isUrgent: true }), 'bulk');
+    }
+    await until(() => pools[0]!.size === 170);
+    const places = told.map(({ digest }) => [...order].indexOf(digest));
+    assert.ok(Math.max(...places.slice(0, 64)) < 100, `${places}`);
+    assert.ok(Math.min(...places.slice(64)) >= 164, `${places}`);
+  });
+
+  it('tell what is urgent by itself, after what its signer sent before it', async (t) => {
+    const { pools, networks, chain } = cluster(t, 4);
+    await until(() => networks.every((one) => one.connected().length === 3));
+    const heard: (readonly [number, boolean])[] = [];
+    networks[1]!.onMessage((_from, body) => {
+      const told = decodePendingPage(body);
+      if (told.ok) heard.push([told.value.transactions.length, told.value.isUrgent === true]);
+    }, 'bulk');
+    const body = { keyId: accountIdOf(operator(3).key) };
+    const removal = { type: 'operator.remove', body } as const;
+    void pools[0]!.submit(signed(chain, operator(0), 1)[0]!);
+    void pools[0]!.submit(chain.sign(operator(0), removal, { signerSequence: 2 }));
+    await until(() => heard.length === 2);
+    assert.deepEqual(heard, [
+      [1, false],
+      [1, true],
+    ]);
   });
 
   it('publish again what is not committed after a while', async (t) => {

@@ -1,3 +1,4 @@
+import type { Clock } from '#runtime/clock/clock.ts';
 import type { Events } from '#runtime/observe/events.ts';
 import {
   PeerBreach,
@@ -7,15 +8,19 @@ import {
   type Verdict,
 } from '#runtime/peers/peer-network.ts';
 import type { Failure, Result } from '#shared/basics/result.ts';
+import type { Digest } from '#shared/identity/digest.ts';
 import type { ChainState } from '#shared/ledger/chain-state.ts';
 import type { EncodedTransaction } from '#shared/ledger/transaction.ts';
 import { votersOf } from '../consensus/peer-voters.ts';
+import { type Rate, RateBudget } from '../consensus/rate-budget.ts';
+import { sha256 } from '../payloads/payload-file.ts';
 import {
   decodePendingPage,
   decodePendingRequest,
   encodePendingMessage,
   PAGE_SIZE_BYTES_MAX,
 } from './mempool-message.ts';
+import { isUrgent } from './turns.ts';
 
 const PROTOCOL = 'pending-transactions';
 
@@ -27,6 +32,9 @@ const LENGTH_SIZE_BYTES_MAX = 3;
 /** What one peer has told and this node has not looked at; the rest is let go. */
 const UNREAD_SIZE_BYTES_MAX = 2 * 2 ** 20;
 
+/** What one peer may have looked at before what waits. */
+const URGENT: Rate = { burst: 64, perSecond: 32 };
+
 /** More than a full mempool has; a peer could go on for ever. */
 const PAGES_MAX = 256;
 
@@ -36,16 +44,18 @@ const TAKEN_IN_A_ROW = 16;
 export interface ExchangeOptions {
   readonly network: PeerNetwork;
   readonly events: Events;
+  readonly clock: Clock;
   chain(): ChainState;
   /** Takes a transaction from a peer; undefined where it is here or was, else what came of it. */
-  take(bytes: Uint8Array): Result<undefined, Failure> | undefined;
+  take(bytes: Uint8Array, digest: Digest): Result<undefined, Failure> | undefined;
   /** What is pending, taken after number `after`, in that order. */
   since(after: number): Iterable<{ readonly number: number; readonly encoded: EncodedTransaction }>;
 }
 
 /** What a peer has told and waits to be looked at. */
 interface Unread {
-  readonly transactions: Uint8Array[];
+  readonly transactions: (readonly [Digest, Uint8Array])[];
+  readonly byDigest: Map<Digest, Uint8Array>;
   sizeBytes: number;
 }
 
@@ -59,6 +69,7 @@ export class TransactionExchange implements Disposable {
   readonly #topic: string;
   readonly #asking = new Set<PeerKey>();
   readonly #unread = new Map<PeerKey, Unread>();
+  readonly #urgent: RateBudget;
   #batch: Uint8Array[] = [];
   #batchSizeBytes = 0;
   #isReading = false;
@@ -68,6 +79,7 @@ export class TransactionExchange implements Disposable {
   constructor(options: ExchangeOptions) {
     this.#options = options;
     const { network } = options;
+    this.#urgent = new RateBudget(options.clock, URGENT);
     this.#topic = `diten/${options.chain().chainId}/transactions`;
     network.answer(PROTOCOL, async (_from, body) => this.#page(body));
     network.subscribe(this.#topic, (_from, body) => this.#hear(body));
@@ -80,12 +92,28 @@ export class TransactionExchange implements Disposable {
   }
 
   /** Tells the other validators, together with all that this turn of the program brings. */
-  tell({ bytes }: EncodedTransaction): void {
+  tell(encoded: EncodedTransaction): void {
+    const { bytes } = encoded;
+    if (isUrgent(encoded)) {
+      // What its signer has sent before goes first: this one would be of no use without.
+      this.#flush();
+      this.#send([bytes], true);
+      return;
+    }
     const sizeBytes = bytes.length + LENGTH_SIZE_BYTES_MAX;
     if (this.#batchSizeBytes + sizeBytes > BATCH_SIZE_BYTES_MAX) this.#flush();
     if (this.#batch.length === 0) setImmediate(() => this.#flush());
     this.#batch.push(bytes);
     this.#batchSizeBytes += sizeBytes;
+  }
+
+  /** What a peer has told and was not looked at. */
+  unread(digest: Digest): Uint8Array | undefined {
+    for (const { byDigest } of this.#unread.values()) {
+      const bytes = byDigest.get(digest);
+      if (bytes !== undefined) return bytes;
+    }
+    return undefined;
   }
 
   [Symbol.dispose](): void {
@@ -95,10 +123,17 @@ export class TransactionExchange implements Disposable {
 
   #flush(): void {
     if (this.#batch.length === 0 || this.#isClosed) return;
-    const { network, events } = this.#options;
-    const body = encodePendingMessage({ v: 1, transactions: this.#batch, after: null });
+    const batch = this.#batch;
     this.#batch = [];
     this.#batchSizeBytes = 0;
+    this.#send(batch, false);
+  }
+
+  #send(transactions: Uint8Array[], isUrgent: boolean): void {
+    if (this.#isClosed) return;
+    const { network, events } = this.#options;
+    const page = { v: 1, transactions, after: null } as const;
+    const body = encodePendingMessage(isUrgent ? { ...page, isUrgent } : page);
     const voters = this.#otherVoters();
     const connected = new Set(network.connected());
     if (voters.every((peer) => connected.has(peer))) {
@@ -125,7 +160,7 @@ export class TransactionExchange implements Disposable {
     let verdict: Verdict = 'ignore';
     let isUnchecked = false;
     for (const bytes of batch.value.transactions) {
-      const taken = this.#options.take(bytes);
+      const taken = this.#options.take(bytes, sha256(bytes));
       if (taken === undefined) continue;
       if (taken.ok) verdict = 'accept';
       else if (isProvablyWrong(taken.error)) return 'reject';
@@ -138,7 +173,7 @@ export class TransactionExchange implements Disposable {
   #receive(from: PeerKey, body: Uint8Array): void {
     if (this.#isClosed) return;
     const { network, events } = this.#options;
-    const unread = this.#unread.get(from) ?? { transactions: [], sizeBytes: 0 };
+    const unread = this.#unread.get(from) ?? newUnread();
     if (unread.sizeBytes + body.length > UNREAD_SIZE_BYTES_MAX) {
       events.record('info', 'transactions-unread', { peer: from });
       return;
@@ -148,8 +183,15 @@ export class TransactionExchange implements Disposable {
       network.penalise(from, batch.error.code);
       return;
     }
+    if (batch.value.isUrgent === true && this.#urgent.spend(from)) {
+      const failure = this.#read(batch.value.transactions.slice(0, 1).map(named));
+      if (failure !== undefined) network.penalise(from, failure.code);
+      return;
+    }
     for (const bytes of batch.value.transactions) {
-      unread.transactions.push(bytes);
+      const digest = sha256(bytes);
+      unread.transactions.push([digest, bytes]);
+      unread.byDigest.set(digest, bytes);
       unread.sizeBytes += bytes.length;
     }
     this.#unread.set(from, unread);
@@ -167,7 +209,10 @@ export class TransactionExchange implements Disposable {
       const [from, unread] = first;
       this.#unread.delete(from);
       const next = unread.transactions.splice(0, TAKEN_IN_A_ROW);
-      for (const { length } of next) unread.sizeBytes -= length;
+      for (const [digest, { length }] of next) {
+        unread.byDigest.delete(digest);
+        unread.sizeBytes -= length;
+      }
       const failure = this.#read(next);
       if (failure !== undefined) this.#options.network.penalise(from, failure.code);
       // Behind the other peers.
@@ -177,9 +222,9 @@ export class TransactionExchange implements Disposable {
   }
 
   /** What no correct peer would have told. */
-  #read(transactions: readonly Uint8Array[]): Failure | undefined {
-    for (const bytes of transactions) {
-      const taken = this.#options.take(bytes);
+  #read(transactions: readonly (readonly [Digest, Uint8Array])[]): Failure | undefined {
+    for (const [digest, bytes] of transactions) {
+      const taken = this.#options.take(bytes, digest);
       if (taken !== undefined && !taken.ok && isProvablyWrong(taken.error)) return taken.error;
     }
     return undefined;
@@ -223,7 +268,7 @@ export class TransactionExchange implements Disposable {
   async #takePage(transactions: readonly Uint8Array[]): Promise<Failure | undefined> {
     for (const [index, bytes] of transactions.entries()) {
       if (index % TAKEN_IN_A_ROW === TAKEN_IN_A_ROW - 1) await new Promise(setImmediate);
-      const taken = this.#options.take(bytes);
+      const taken = this.#options.take(bytes, sha256(bytes));
       if (taken === undefined || taken.ok) continue;
       if (isProvablyWrong(taken.error) || taken.error.code === 'mempool-full') return taken.error;
     }
@@ -246,6 +291,14 @@ export class TransactionExchange implements Disposable {
     }
     return encodePendingMessage({ v: 1, transactions, after: null });
   }
+}
+
+function named(bytes: Uint8Array): readonly [Digest, Uint8Array] {
+  return [sha256(bytes), bytes];
+}
+
+function newUnread(): Unread {
+  return { transactions: [], byDigest: new Map(), sizeBytes: 0 };
 }
 
 /** What says of itself that it is wrong, whatever this node knows: no correct node passes it on. */

@@ -76,7 +76,7 @@ export function exampleRoster(weights: readonly number[]) {
 
 /** A proof of entry `index`, signed by validator 0 and cosigned by 0 to `count` - 1. */
 export function exampleProof(entries: readonly Uint8Array[], index: number, count = 3): string {
-  const log = storedLog(entries.map(leafHash));
+  const log = storedLog(entries.map((entry) => leafHash(entry)));
   const size = entries.length;
   const root = rootOf(log.frontiers[size]!);
   const note = exampleNote(size, root, count);

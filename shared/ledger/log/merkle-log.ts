@@ -1,5 +1,6 @@
 import { sha256 } from '@noble/hashes/sha2.js';
 import { assert } from '../../basics/assert.ts';
+import type { Sha256 } from '../../identity/digest.ts';
 
 /** A SHA-256 hash of the tree: 32 bytes. */
 export type LogHash = Uint8Array;
@@ -23,8 +24,11 @@ export interface LogFrontier {
 export const emptyLog: LogFrontier = { size: 0, hashes: [] };
 
 /** The hash of an entry as a leaf (RFC 6962, 2.1): SHA-256 of a zero byte and the entry. */
-export function leafHash(entry: Uint8Array): LogHash {
-  return sha256.create().update(LEAF_PREFIX).update(entry).digest();
+export function leafHash(entry: Uint8Array, hash: Sha256 = sha256): LogHash {
+  const leaf = new Uint8Array(1 + entry.length);
+  leaf.set(LEAF_PREFIX);
+  leaf.set(entry, 1);
+  return hash(leaf);
 }
 
 /** The hash of two subtrees side by side (RFC 6962, 2.1): SHA-256 of a one byte, left and right. */
