@@ -84,6 +84,11 @@ function wholeSeconds(text: string): number {
   return seconds;
 }
 
+// Who reads has enough, as in `diten twin history mote-1 | head -1`.
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  process.exit(error.code === 'EPIPE' ? exitCode.failed : report(error));
+});
+
 try {
   await program.parseAsync();
 } catch (error) {

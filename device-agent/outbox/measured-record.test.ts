@@ -54,17 +54,17 @@ describe('the record of what was measured', () => {
 
   it('gives back what there was at a mark', () => {
     using outbox = open();
-    const expected = new Map<number, number[]>();
+    const expected = new Map<number, number[][]>();
+    const newest = (mark?: number) =>
+      ['a/x', 'b/y'].map((property) => times(outbox.measured.newestOf(property, 4, mark)));
     for (let timeMs = 1; timeMs <= 40; timeMs++) {
       const isSent = timeMs % 3 === 0;
       outbox.append(isSent ? [report(timeMs)] : [], [sample(timeMs)]);
       if (timeMs % 5 === 0) outbox.append([sample(timeMs, 'b/y')]);
-      expected.set(outbox.measured.mark(), times(outbox.measured.newestOf('a/x', 4)));
+      expected.set(outbox.measured.mark(), newest());
     }
     assert.equal(expected.size, 40);
-    for (const [at, known] of expected) {
-      assert.deepEqual(times(outbox.measured.newestOf('a/x', 4, at)), known);
-    }
+    for (const [at, known] of expected) assert.deepEqual(newest(at), known);
   });
 
   it('goes on where sequences begin anew, and reports stay what they are', () => {

@@ -78,6 +78,7 @@ function prepareNewEpoch(database: Database) {
   };
 }
 
+/** A sample as the outbox keeps it. */
 export function rowToSample(row: SampleRow): Sample {
   return {
     sequence: row.sequence,

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import type { Database } from '#runtime/database/database.ts';
 import type { DropRule } from '#shared/twin/sample-stream.ts';
+import { isOfPattern, propertyPatternSchema } from '#shared/wire/names.ts';
 
 /** Of what it may hold, a full outbox clears so much at once: one search for many samples. */
 const CLEARED_SHARE = 1 / 64;
@@ -9,17 +10,9 @@ const CLEARED_BY_SIZE_SHARE = 1 / 16;
 
 const THINNED_AT_ONCE = 1000;
 
-const patternSchema = z
-  .string()
-  .max(128)
-  .regex(
-    /^(?:\*|[a-z0-9][a-z0-9-]*)\/(?:\*|[a-z0-9][a-z0-9-]*)$/,
-    'use feature/property, * for any: environment/*',
-  );
-
 /** One `[[outbox.rules]]` table: what the properties that match give up when the outbox is full. */
 export const quotaRuleSchema = z.strictObject({
-  property: patternSchema,
+  property: propertyPatternSchema,
   drop: z.enum(['oldest', 'thin']),
 });
 export type QuotaRule = z.infer<typeof quotaRuleSchema>;
@@ -94,7 +87,9 @@ export class Quota {
   }
 
   #ruleOf(property: string): 'oldest' | 'thin' {
-    return this.#options.rules.find((rule) => matches(rule.property, property))?.drop ?? 'oldest';
+    return (
+      this.#options.rules.find((rule) => isOfPattern(property, rule.property))?.drop ?? 'oldest'
+    );
   }
 
   #dropOldest(range: Range, count: number): number {
@@ -162,11 +157,6 @@ function fairShares(streams: readonly Stream[], wanted: number): (Stream & { giv
     left -= gives;
     return gives > 0 ? [{ ...stream, gives }] : [];
   });
-}
-
-function matches(pattern: string, property: string): boolean {
-  const wanted = pattern.split('/');
-  return property.split('/').every((part, at) => wanted[at] === '*' || wanted[at] === part);
 }
 
 function prepare(database: Database) {

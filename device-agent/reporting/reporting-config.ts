@@ -2,19 +2,14 @@ import { z } from 'zod';
 import { configurationError } from '#runtime/process/program-error.ts';
 import { plainPredictors } from '#shared/twin/prediction/predictor.ts';
 import type { ReportingPolicy } from '#shared/twin/prediction/reporting.ts';
+import { isOfPattern, propertyPatternSchema } from '#shared/wire/names.ts';
 
 const predictorNames = plainPredictors.map(({ name }) => name);
 
 /** One `[[reporting]]` table of a device's configuration. */
 const reportingRuleSchema = z.strictObject({
-  /** `feature/property`; either may be `*`, for any. The first rule that fits counts. */
-  property: z
-    .string()
-    .max(128)
-    .regex(
-      /^(?:\*|[a-z0-9][a-z0-9-]*)\/(?:\*|[a-z0-9][a-z0-9-]*)$/,
-      'use feature/property of a-z, 0-9 and -, or * for either',
-    ),
+  /** The first rule that fits counts. */
+  property: propertyPatternSchema,
   /** How far the twin may be off at any sample, in the property's unit of measure. */
   tolerance: z.number().nonnegative(),
   /** A property is reported at least so often. */
@@ -42,7 +37,7 @@ export function planReporting(
 ): Map<string, PropertyPlan> {
   const plans = new Map<string, PropertyPlan>();
   for (const [index, { property, tolerance, heartbeatSeconds, predictor }] of rules.entries()) {
-    const fitting = properties.filter((name) => fits(property, name));
+    const fitting = properties.filter((name) => isOfPattern(name, property));
     if (fitting.length === 0 && !property.includes('*')) {
       throw configurationError(
         'reporting-unmatched',
@@ -54,9 +49,4 @@ export function planReporting(
     for (const name of fitting) if (!plans.has(name)) plans.set(name, { policy, predictor });
   }
   return plans;
-}
-
-function fits(pattern: string, property: string): boolean {
-  const parts = property.split('/');
-  return pattern.split('/').every((wanted, index) => wanted === '*' || wanted === parts[index]);
 }

@@ -25,6 +25,7 @@ export const modelMetrics: readonly MetricDefinition[] = [
   },
 ];
 
+/** The model in use, by the digest of its parameters. */
 export function modelReading(digest: string, timestampMs: number): Reading {
   return { name: MODEL, value: digest, timestampMs, quality: 'good' };
 }

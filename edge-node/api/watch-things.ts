@@ -42,6 +42,7 @@ export function takeSlot({ streams, cutOff }: Call): { onEnd: () => void; cutOff
   return { onEnd, cutOff };
 }
 
+/** Server-sent events (WHATWG HTML, 9.2). */
 export function eventResponse(body: ReadableStream<Uint8Array>): Response {
   return new Response(body, {
     headers: { 'Content-Type': 'text/event-stream', 'Cache-Control': 'no-store' },

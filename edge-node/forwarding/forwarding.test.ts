@@ -7,6 +7,11 @@ import { createMemoryNetwork, type MemoryNetwork } from '#runtime/peers/memory-n
 import { PeerError } from '#runtime/peers/peer-network.ts';
 import { exampleMember } from '#shared/ledger/chain.fixture.ts';
 import type { JsonValue } from '#shared/twin/document/json.ts';
+import {
+  type ForwardingRequest,
+  forwardingAnswerCodec,
+  forwardingRequestCodec,
+} from '#shared/wire/forwarding.ts';
 import type { PassedCall } from './forwarder.ts';
 import {
   edgeName,
@@ -286,11 +291,41 @@ describe('forwarding between edge nodes', { timeout: 60_000 }, () => {
   });
 
   it('closes the door to a peer that asks what no node asks', async () => {
-    const ask = (bytes: Uint8Array) =>
-      nodes[0]!.network.request(nodes[1]!.network.self, 'twin-api', bytes);
-    await assert.rejects(ask(Uint8Array.of(1, 2, 3)), (error) => error instanceof PeerError);
-    while (nodes[0]!.network.connected().includes(nodes[1]!.network.self)) await sleep(5);
+    const foreign = forwardingRequestCodec.encode({ ...ASKED, url: 'http://edge/status' });
+    for (const [n, bytes] of [[0, Uint8Array.of(1, 2, 3)] as const, [2, foreign] as const]) {
+      await assert.rejects(ask(n, bytes), (error) => error instanceof PeerError);
+      while (nodes[n]!.network.connected().includes(nodes[1]!.network.self)) await sleep(5);
+    }
     place('mote-1', 1);
     assert.deepEqual(errorOf(await call(0, 'GET', one)), [503, 'forwarding:away']);
   });
+
+  it('gives what waits to the node alone that asked for it', async () => {
+    await put(1, one, {});
+    const url = `http://edge/api/2/${one}/inbox/messages/slow`;
+    const headers: [string, string][] = [['content-type', 'application/json']];
+    const command = { ...ASKED, method: 'POST', url, headers, body: Buffer.from('300') } as const;
+    const answer = async (n: number, request: ForwardingRequest) => {
+      const decoded = forwardingAnswerCodec.decode(
+        await ask(n, forwardingRequestCodec.encode(request)),
+      );
+      assert.ok(decoded.ok);
+      return decoded.value;
+    };
+    let last = await answer(0, command);
+    assert.ok(last.kind === 'pending');
+    const { ticket } = last;
+    await assert.rejects(answer(2, { v: 1, kind: 'wait', ticket }), { reason: 'ticket-unknown' });
+    while (last.kind === 'pending') last = await answer(0, { v: 1, kind: 'wait', ticket });
+    assert.equal(last.status, 200);
+  });
+
+  function ask(n: number, bytes: Uint8Array) {
+    return nodes[n]!.network.request(nodes[1]!.network.self, 'twin-api', bytes);
+  }
 });
+
+const ASKED: ForwardingRequest & { kind: 'call' } = {
+  ...{ v: 1, kind: 'call', method: 'GET', url: 'http://edge/api/2/things' },
+  ...{ headers: [], body: null, caller: { name: 'ann', role: 'write', needsToken: false } },
+};

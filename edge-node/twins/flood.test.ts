@@ -9,6 +9,7 @@ import type { ThingInput } from '#shared/twin/document/thing-step.ts';
 import type { Sample } from '#shared/twin/sample.ts';
 import { serveTwins } from '../api/api.fixture.ts';
 import { reportedOf } from './thing-facts.ts';
+import { ThingRoom } from './thing-room.ts';
 import { TwinStore } from './twin-store.ts';
 
 const EPOCH = '0123456789abcdef';
@@ -83,6 +84,23 @@ describe('a flood', () => {
       return status;
     };
     assert.deepEqual([await answer(200_000), await answer(10_000)], [507, 204]);
+  });
+
+  it('ends where something is deleted, for as much', () => {
+    using store = open();
+    const large = put('', { attributes: { text: 'x'.repeat(200_000) } });
+    const change = (device: string, input = large) => store.change(device, input).ok;
+    assert.deepEqual([change('a'), change('b'), change('c')], [true, true, false]);
+    const deletion = { op: 'delete', path: '' } as const;
+    assert.ok(change('a', { kind: 'edited', nowMs: 1, by: 'ann', edit: deletion }));
+    assert.deepEqual([change('c'), change('d')], [true, false]);
+  });
+
+  it('is not counted on for what is forgotten', () => {
+    const room = new ThingRoom(100);
+    room.set('a', 80);
+    room.delete('a');
+    assert.ok(room.admits('b', 100) && !room.admits('b', 101));
   });
 
   it('is known again after a start', () => {

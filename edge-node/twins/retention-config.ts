@@ -1,16 +1,10 @@
 import { z } from 'zod';
+import { isOfPattern, propertyPatternSchema } from '#shared/wire/names.ts';
 
 const AGE_HOURS_MAX = 1_000_000;
 const ageSchema = z.number().positive().max(AGE_HOURS_MAX);
 /** Steps of roll-ups; as short as this, they would save little. */
 const stepSchema = z.int().min(10).max(86_400);
-const patternSchema = z
-  .string()
-  .max(128)
-  .regex(
-    /^(?:\*|[a-z0-9][a-z0-9-]*)\/(?:\*|[a-z0-9][a-z0-9-]*)$/,
-    'use feature/property of a-z, 0-9 and -, either of them * for any',
-  );
 
 /** How long samples and revisions are kept. */
 export const retentionSchema = z
@@ -33,7 +27,7 @@ export const retentionSchema = z
     rules: z
       .array(
         z.strictObject({
-          property: patternSchema,
+          property: propertyPatternSchema,
           ageHours: ageSchema.optional(),
           stepSeconds: stepSchema.optional(),
         }),
@@ -44,33 +38,20 @@ export const retentionSchema = z
   .prefault({});
 export type RetentionConfig = z.infer<typeof retentionSchema>;
 
-/** What holds of one property. */
+/** What holds of the properties it matches. */
 export interface RetentionRule {
+  readonly matches: (property: string) => boolean;
   /** Infinite where there is no limit. */
   readonly ageMs: number;
   readonly stepMs: number;
 }
 
 /** The rules in their order, that for all other properties last. */
-export function retentionRules({ rules, ageHours, stepSeconds }: RetentionConfig) {
-  const all = [...rules, { property: '*/*', ageHours }];
-  return all.map(
-    ({
-      property,
-      ageHours: hours = Number.POSITIVE_INFINITY,
-      ...own
-    }): RetentionRule & {
-      readonly matches: (name: string) => boolean;
-    } => ({
-      ageMs: hours * 3_600_000,
-      stepMs: 1000 * ('stepSeconds' in own ? (own.stepSeconds ?? stepSeconds) : stepSeconds),
-      matches: matcherOf(property),
-    }),
-  );
-}
-
-function matcherOf(pattern: string): (name: string) => boolean {
-  const wanted = pattern.split('/');
-  return (name) =>
-    name.split('/').every((part, index) => wanted[index] === '*' || wanted[index] === part);
+export function retentionRules({ rules, ageHours, stepSeconds }: RetentionConfig): RetentionRule[] {
+  const all = [...rules, { property: '*/*', ageHours, stepSeconds }];
+  return all.map(({ property: pattern, ageHours: hours, stepSeconds: seconds = stepSeconds }) => ({
+    matches: (property) => isOfPattern(property, pattern),
+    ageMs: (hours ?? Number.POSITIVE_INFINITY) * 3_600_000,
+    stepMs: 1000 * seconds,
+  }));
 }

@@ -34,19 +34,21 @@ interface Batch {
   readonly count: number;
   readonly device?: string;
   readonly property?: string;
-  /** Of the first sample; the others follow by the second. */
+  /** Of the first sample. */
   readonly timeMs?: number;
   readonly epoch?: string;
+  readonly periodMs?: number;
 }
 
 function commit(store: TwinStore, batch: Batch, nowMs: number): void {
-  const { first, count, device = 'a', property = 'env/t', timeMs = 1000 * batch.first } = batch;
-  const { epoch = EPOCH } = batch;
+  const { first, count, device = 'a', property = 'env/t', periodMs = 1000 } = batch;
+  const { epoch = EPOCH, timeMs = 1000 * first } = batch;
   for (let from = 0; from < count; from += 500) {
     const samples = Array.from({ length: Math.min(500, count - from) }, (_, i): Sample => {
       const index = from + i;
       const sequence = first + index;
-      return { sequence, property, timeMs: timeMs + 1000 * index, value: sequence, quality: 'ok' };
+      const atMs = timeMs + periodMs * index;
+      return { sequence, property, timeMs: atMs, value: sequence, quality: 'ok' };
     });
     store.commit([{ device, message: { epoch, available: 1, samples } }], nowMs);
   }
@@ -79,6 +81,8 @@ describe('retention', () => {
     const rollUps = store.retention.rollUps({ device: 'a', property: 'env/t' }, RANGE);
     const count = rollUps.reduce((sum, each) => sum + each.count, 0);
     assert.equal(count, store.retention.removed());
+    const parted = rollUps.find(({ timeMs }) => timeMs === 500_000);
+    assert.equal(parted?.mean.toFixed(6), '549.500000', 'one went before the other 99');
     const second = rollUps.find(({ timeMs }) => timeMs === 100_000);
     assert.deepEqual(
       { ...second, mean: second?.mean.toFixed(6) },
@@ -109,6 +113,15 @@ describe('retention', () => {
     sweepAll(store, 16 * HOUR_MS);
     assert.equal(kept(store).length, 100);
     assert.equal(store.retention.removed(), 14_900);
+  });
+
+  it('removes what comes from a device whose clock stands still', () => {
+    using store = open({ ageHours: 1 });
+    commit(store, { first: 1, count: 2000, timeMs: 5, periodMs: 0 }, 0);
+    commit(store, { first: 2001, count: 1, timeMs: 5 }, HOUR_MS);
+    sweepAll(store, 3 * HOUR_MS);
+    assert.deepEqual([kept(store).length, store.retention.removed()], [100, 1901]);
+    assert.equal(kept(store).at(-1)?.value, 2001);
   });
 
   it('has ages by property, of which the first that matches counts', () => {

@@ -32,6 +32,15 @@ interface SampleRow {
   readonly value: number | null;
 }
 
+/** The oldest sample of a property that stays in any case. */
+type Kept = Pick<SampleRow, 'timeMs' | 'sequence'> & { readonly stream: number };
+
+/** By time of measurement; where the device's clock stood still, by the order they came in. */
+function isBefore(stream: number, { timeMs, sequence }: SampleRow, kept: Kept): boolean {
+  if (timeMs !== kept.timeMs) return timeMs < kept.timeMs;
+  return stream === kept.stream ? sequence < kept.sequence : stream < kept.stream;
+}
+
 /** How far a rule has been carried out: through the marks in their order, or within one of them. */
 type Progress = Mark;
 
@@ -156,8 +165,8 @@ export class SampleRetention {
     for (const [property, samples] of Map.groupBy(rows, (row) => row.property)) {
       const name = this.#statements.propertyName.get(property) as string;
       if (!isMeant(name)) continue;
-      const keptMs = this.#statements.keptFrom.get(property, NEWEST_KEPT - 1) as number | undefined;
-      const old = samples.filter(({ timeMs }) => keptMs !== undefined && timeMs < keptMs);
+      const kept = this.#statements.keptFrom.get(property, NEWEST_KEPT - 1) as Kept | undefined;
+      const old = kept === undefined ? [] : samples.filter((each) => isBefore(stream, each, kept));
       this.#rollUp(property, old, this.#rules[this.#ruleOf(name)]!.stepMs);
       for (const each of old) this.#statements.remove.run(stream, each.sequence);
       removed += old.length;
@@ -270,11 +279,10 @@ function prepareSamples(database: Database) {
        ORDER BY sequence LIMIT ?`,
     ),
     propertyName: database.prepare('SELECT name FROM properties WHERE id = ?').pluck(),
-    keptFrom: database
-      .prepare(
-        `SELECT time_ms FROM samples WHERE property = ? ORDER BY time_ms DESC LIMIT 1 OFFSET ?`,
-      )
-      .pluck(),
+    keptFrom: database.prepare(
+      `SELECT time_ms AS timeMs, stream, sequence FROM samples WHERE property = ?
+       ORDER BY time_ms DESC, stream DESC, sequence DESC LIMIT 1 OFFSET ?`,
+    ),
     remove: database.prepare('DELETE FROM samples WHERE stream = ? AND sequence = ?'),
     countRemoved: database.prepare('UPDATE streams SET removed = removed + ? WHERE id = ?'),
     removed: database.prepare('SELECT coalesce(sum(removed), 0) FROM streams').pluck(),

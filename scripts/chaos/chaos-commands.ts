@@ -12,7 +12,11 @@ export function addChaosCommands(program: Command): void {
     .description(
       'kill, cut, fill and turn back an edge node and its devices, and account for every sample',
     )
-    .option('--minutes <n>', 'how long faults are injected', wholeNumber(1, DAY_MINUTES))
+    .option(
+      '--minutes <n>',
+      'how long faults are injected (default: 5)',
+      wholeNumber(1, DAY_MINUTES),
+    )
     .option('--seconds <n>', 'the same in seconds', wholeNumber(5, 60 * DAY_MINUTES))
     .option('--seed <n>', 'the same seed gives the same faults', wholeNumber(0, 2 ** 32 - 1), 1)
     .option('--keep', "leave the programs' data and logs in place", false)

@@ -101,10 +101,11 @@ function assertOneLedger({ ledger }: TrialReport, nodes: number) {
 
 describe('field trial', { timeout: 240_000 }, () => {
   it('loses nothing when agents and edge nodes are killed, and learns', async () => {
-    const trial = await startTrial(35);
+    const trial = await startTrial(120);
+    // Two motes send everything; of the others' samples few are sent.
     await until(
       trial,
-      (nodes) => devicesOf(nodes).filter(({ samples }) => samples > 500).length >= 4,
+      (nodes) => devicesOf(nodes).filter(({ samples }) => samples > 500).length >= 2,
     );
     kill(trial, 'mote-1');
     kill(trial, 'edge-3');
@@ -113,6 +114,7 @@ describe('field trial', { timeout: 240_000 }, () => {
     await sleep(2000);
     await until(trial, (nodes) => roundsOf(nodes).length >= 3);
     assert.equal(devicesOf(await statuses(trial)).length, 5);
+    trial.child.kill('SIGINT');
 
     const report = await finish(trial);
     assertNothingLost(report);

@@ -12,6 +12,7 @@ export interface LoadProcess extends AsyncDisposable {
   run<T>(command: LoadCommand): Promise<T>;
 }
 
+/** One that waits for commands; it ends with this process. */
 export function startLoad(): LoadProcess {
   const child = spawn(process.execPath, [MAIN], { stdio: ['pipe', 'pipe', 'inherit'] });
   const ended = once(child, 'exit');

@@ -124,6 +124,7 @@ export interface FeedbackFigures {
   readonly feedbackLatencyMs: Percentiles;
 }
 
+/** How long a rule takes, over MQTT both ways, in ms. */
 export async function measureFeedback(
   load: LoadProcess,
   { port, seconds }: { port: number; seconds: number },

@@ -40,6 +40,7 @@ export function verdicts(figures: TwinsFigures): Record<keyof typeof limits, boo
   };
 }
 
+/** Prints each figure beside what is wanted of it. */
 export function printReport(figures: TwinsFigures): void {
   const { ceiling, overload, memoryMB, settings } = figures;
   const say = (name: string, text: string) => console.log(`${name.padEnd(10)}${text}`);

@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict';
-import { execFile } from 'node:child_process';
+import { execFile, spawn } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { text } from 'node:stream/consumers';
 import { after, before, describe, it } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { Access } from '#edge-node/api/access/access.ts';
@@ -56,7 +57,7 @@ function diten(...words: string[]): Promise<{ code: unknown; out: string; err: s
   });
 }
 
-describe('diten twin', { timeout: 60_000 }, () => {
+describe('diten twin', { timeout: 240_000 }, () => {
   it('sets, and shows what is desired, how far it is and why', async () => {
     const set = await twin('set', 'mote-1', 'led/on', 'true');
     assert.deepEqual(set, { code: 0, out: '', err: '' });
@@ -79,6 +80,13 @@ describe('diten twin', { timeout: 60_000 }, () => {
       .split('\n')
       .map((line) => JSON.parse(line)._revision);
     assert.deepEqual(revisions, [2, 3]);
+  });
+
+  it('ends without a word where its reader has enough', async () => {
+    const args = [DITEN, 'twin', 'history', 'mote-1', '--url', server.url];
+    const reader = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'pipe'] });
+    reader.stdout.destroy();
+    assert.equal(await text(reader.stderr), '');
   });
 
   it('shows what a twin is to others, both ways', async () => {
