@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { feedbackRulesSchema } from '#shared/feedback/feedback-rule.ts';
 import { nameSchema, propertySchema } from '#shared/wire/names.ts';
-import { retentionSchema } from './twins/retention-config.ts';
+import { retentionSchema } from './twins/retention/retention-config.ts';
 
 const listenerSchema = (port: number) =>
   z

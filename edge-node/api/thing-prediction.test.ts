@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { createManualClock } from '#runtime/clock/manual-clock.ts';
 import type { HttpServer } from '#runtime/http/serve-http.ts';
-import { reportsOf } from '../twins/reporting-device.fixture.ts';
+import { reportsOf } from '../twins/prediction/reporting-device.fixture.ts';
 import { TwinStore } from '../twins/twin-store.ts';
 import { serveTwins } from './api.fixture.ts';
 

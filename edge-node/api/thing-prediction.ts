@@ -3,7 +3,7 @@ import { type JsonObject, ownValue } from '#shared/twin/document/json.ts';
 import type { Thing } from '#shared/twin/document/thing.ts';
 import { type Explanation, explainThing, type Reason } from '#shared/twin/document/why.ts';
 import type { FieldSelection } from '#shared/twin/query/field-selector.ts';
-import { type PropertyAnswer, propertyAnswer } from '../twins/property-answer.ts';
+import { type PropertyAnswer, propertyAnswer } from '../twins/prediction/property-answer.ts';
 import { deviceOf } from '../twins/thing-facts.ts';
 import type { TwinStore } from '../twins/twin-store.ts';
 import type { ApiOptions } from './api.ts';

@@ -12,14 +12,14 @@ import type {
 import type { CommittedMessage, DataMessage } from '#shared/wire/telemetry.ts';
 import { takeOldTwins } from './carry-over.ts';
 import { type ChangeOutcome, ChangeQueue, type PendingChange } from './change-queue.ts';
-import { type RetentionConfig, retentionSchema } from './retention-config.ts';
-import { SampleRetention } from './sample-retention.ts';
+import { TwinTracks } from './prediction/twin-tracks.ts';
+import { type RetentionConfig, retentionSchema } from './retention/retention-config.ts';
+import { SampleRetention } from './retention/sample-retention.ts';
 import { SampleStore, type StreamPosition } from './sample-store.ts';
 import { ThingHistory } from './thing-history.ts';
 import { withoutGrowth } from './thing-room.ts';
 import { ThingTable } from './thing-table.ts';
 import { twinSchema } from './twin-schema.ts';
-import { TwinTracks } from './twin-tracks.ts';
 
 export interface Delivery {
   readonly device: string;

@@ -5,7 +5,7 @@ import { describe, it } from 'node:test';
 import { presenceBytes } from '#device-agent/presence.ts';
 import { startReporting } from '#device-agent/reporting/start-reporting.ts';
 import type { Sensor } from '#device-agent/sensors/sensor.ts';
-import { propertyAnswer } from '#edge-node/twins/property-answer.ts';
+import { propertyAnswer } from '#edge-node/twins/prediction/property-answer.ts';
 import type { TwinStore } from '#edge-node/twins/twin-store.ts';
 import { systemClock as clock } from '#runtime/clock/system-clock.ts';
 import { silentLog as log } from '#runtime/observe/log.ts';

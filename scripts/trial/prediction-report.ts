@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { outboxSchema } from '#device-agent/outbox/outbox-schema.ts';
+import { TwinTracks } from '#edge-node/twins/prediction/twin-tracks.ts';
 import { twinSchema } from '#edge-node/twins/twin-schema.ts';
-import { TwinTracks } from '#edge-node/twins/twin-tracks.ts';
 import { openDatabaseReadOnly } from '#runtime/database/database.ts';
 import { predictedAt } from '#shared/twin/prediction/track.ts';
 import { closing, outboxFile, twinFile } from './accounting.ts';

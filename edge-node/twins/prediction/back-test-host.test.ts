@@ -8,10 +8,10 @@ import { createEvents } from '#runtime/observe/events.ts';
 import { silentLog } from '#runtime/observe/log.ts';
 import { reportingCodec } from '#shared/wire/reporting.ts';
 import { topicOf } from '#shared/wire/topics.ts';
-import { deviceAccessRules } from '../broker/access-rules.ts';
-import { startBroker } from '../broker/broker.ts';
+import { deviceAccessRules } from '../../broker/access-rules.ts';
+import { startBroker } from '../../broker/broker.ts';
+import { TwinStore } from '../twin-store.ts';
 import { startBackTestHost } from './back-test-host.ts';
-import { TwinStore } from './twin-store.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'diten-back-tests-'));
 after(() => rmSync(folder, { recursive: true }));

@@ -5,8 +5,8 @@ import { join } from 'node:path';
 import { after, beforeEach, describe, it } from 'node:test';
 import type { z } from 'zod';
 import type { Sample } from '#shared/twin/sample.ts';
+import { TwinStore } from '../twin-store.ts';
 import { retentionSchema } from './retention-config.ts';
-import { TwinStore } from './twin-store.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'diten-retention-'));
 after(() => rmSync(folder, { recursive: true }));

@@ -1,8 +1,8 @@
 import type { ReportedProperty, Thing } from '#shared/twin/document/thing.ts';
 import { type Answer, answerAt } from '#shared/twin/prediction/answer.ts';
 import { chainTrack } from '#shared/twin/prediction/report-chain.ts';
-import { deviceOf, reportedOf } from './thing-facts.ts';
-import type { TwinStore } from './twin-store.ts';
+import { deviceOf, reportedOf } from '../thing-facts.ts';
+import type { TwinStore } from '../twin-store.ts';
 import type { PromisedTrack } from './twin-tracks.ts';
 
 /** What a twin says of a property at a time. */

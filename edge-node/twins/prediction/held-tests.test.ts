@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
 import type { Sample } from '#shared/twin/sample.ts';
+import { TwinStore } from '../twin-store.ts';
 import { propertyAnswer } from './property-answer.ts';
-import { TwinStore } from './twin-store.ts';
 
 const twins = new TwinStore(':memory:', { group: 'lab', nowMs: 0 });
 const epoch = '0123456789abcdef';

@@ -2,7 +2,7 @@ import type { MqttClient, MqttMessage } from '#runtime/mqtt/mqtt-client.ts';
 import type { Events } from '#runtime/observe/events.ts';
 import { reportingCodec } from '#shared/wire/reporting.ts';
 import { deviceOfTopic, everyDevice } from '#shared/wire/topics.ts';
-import type { TwinStore } from './twin-store.ts';
+import type { TwinStore } from '../twin-store.ts';
 
 export interface BackTestHostOptions {
   readonly store: TwinStore;

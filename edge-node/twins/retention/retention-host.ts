@@ -1,6 +1,6 @@
 import type { Clock } from '#runtime/clock/clock.ts';
 import type { Events } from '#runtime/observe/events.ts';
-import type { TwinStore } from './twin-store.ts';
+import type { TwinStore } from '../twin-store.ts';
 
 /** Between two looks whether there is something to remove. */
 const IDLE_MS = 10_000;

@@ -7,10 +7,10 @@ import { openDatabase } from '#runtime/database/database.ts';
 import { seededRandom } from '#shared/basics/seeded-random.ts';
 import type { Observed } from '#shared/twin/prediction/reporting.ts';
 import type { Sample } from '#shared/twin/sample.ts';
+import { twinSchema } from '../twin-schema.ts';
+import { TwinStore } from '../twin-store.ts';
 import { propertyAnswer } from './property-answer.ts';
 import { reportsOf } from './reporting-device.fixture.ts';
-import { twinSchema } from './twin-schema.ts';
-import { TwinStore } from './twin-store.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'diten-answers-'));
 after(() => rmSync(folder, { recursive: true }));
