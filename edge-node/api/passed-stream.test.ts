@@ -14,6 +14,8 @@ const portion = (text: string): ForwardedAnswer => ({
 function start(first: string, ...later: (ForwardedAnswer | Unanswered)[]) {
   const clock = createManualClock();
   const seen = { asked: [] as string[], ended: 0, cutOff: 0 };
+  const access = { isLetIn: true };
+  const mayGoOn = () => access.isLetIn;
   const ask = async (after: string) => {
     seen.asked.push(after);
     return later.shift() ?? portion(`id:${after}\n\n`);
@@ -24,7 +26,7 @@ function start(first: string, ...later: (ForwardedAnswer | Unanswered)[]) {
   const cutOff = () => {
     seen.cutOff += 1;
   };
-  const stream = new PassedStream({ clock, ask, onEnd, cutOff }, portion(first));
+  const stream = new PassedStream({ clock, ask, mayGoOn, onEnd, cutOff }, portion(first));
   const reader = stream.body().getReader();
   const next = async () => {
     const { done, value } = await reader.read();
@@ -38,7 +40,7 @@ function start(first: string, ...later: (ForwardedAnswer | Unanswered)[]) {
     }
     await new Promise(setImmediate);
   };
-  return { seen, next, pass };
+  return { seen, access, next, pass };
 }
 
 describe('a stream passed on', () => {
@@ -54,6 +56,16 @@ describe('a stream passed on', () => {
     void next();
     await pass(1000);
     assert.deepEqual(seen.asked, ['1', '4', '4']);
+  });
+
+  it('asks nothing more for a reader that is not let in any longer', async () => {
+    const { seen, access, next, pass } = start('id:1\ndata:1\n\nid:1\n\n');
+    assert.equal(await next(), 'id:1\ndata:1\n\n');
+    const end = next();
+    access.isLetIn = false;
+    await pass(500);
+    assert.equal(await end, undefined);
+    assert.deepEqual([seen.asked, seen.ended], [[], 1]);
   });
 
   it('ends where there is no more to come, or nobody to ask', async () => {

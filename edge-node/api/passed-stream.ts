@@ -12,6 +12,8 @@ export interface PassedStreamOptions {
   readonly clock: Clock;
   /** Asks the node that hosts the thing for what came after an event. */
   readonly ask: (after: string) => Promise<ForwardedAnswer | Unanswered>;
+  /** Whether its reader is let in still; asked before each portion. */
+  readonly mayGoOn: () => boolean;
   /** Called once, however it ends. */
   readonly onEnd: () => void;
   /** Ends the connection of a reader that takes nothing. */
@@ -64,7 +66,8 @@ export class PassedStream {
       }
       if (this.#lastId !== undefined) {
         await this.#pause();
-        if (this.#ended || (await this.#poll(this.#lastId))) continue;
+        const mayGoOn = this.#options.mayGoOn();
+        if (this.#ended || (mayGoOn && (await this.#poll(this.#lastId)))) continue;
       }
       this.#end();
       controller.close();

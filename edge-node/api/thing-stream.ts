@@ -43,6 +43,8 @@ export interface StreamQuery {
 export interface StreamOptions {
   readonly twins: TwinStore;
   readonly clock: Clock;
+  /** Whether its reader is let in still; asked at each sign of life. */
+  readonly mayGoOn: () => boolean;
   /** Called once, however it ends. */
   readonly onEnd: () => void;
   /** Ends the connection of a reader that takes nothing. */
@@ -60,6 +62,7 @@ export class ThingStream {
   readonly #twins: TwinStore;
   readonly #clock: Clock;
   readonly #query: StreamQuery;
+  readonly #mayGoOn: () => boolean;
   readonly #onEnd: () => void;
   readonly #cutOff: () => void;
   readonly #unlisten: () => void;
@@ -74,11 +77,12 @@ export class ThingStream {
   readonly #whole: string[];
   readonly #test: RqlTest;
 
-  constructor({ twins, clock, onEnd, cutOff }: StreamOptions, query: StreamQuery) {
+  constructor({ twins, clock, mayGoOn, onEnd, cutOff }: StreamOptions, query: StreamQuery) {
     this.#twins = twins;
     this.#clock = clock;
     this.#query = query;
     this.#test = query.filter === undefined ? () => true : compileRql(query.filter);
+    this.#mayGoOn = mayGoOn;
     this.#onEnd = onEnd;
     this.#cutOff = cutOff;
     this.#position = query.after ?? this.#newest();
@@ -130,7 +134,7 @@ export class ThingStream {
     this.#cancelBeat = this.#clock.after(HEARTBEAT_MS, () => {
       if (this.#ended) return;
       this.#stalledBeats = this.#wake === undefined ? this.#stalledBeats + 1 : 0;
-      if (this.#stalledBeats > STALLED_BEATS_MAX) {
+      if (this.#stalledBeats > STALLED_BEATS_MAX || !this.#mayGoOn()) {
         this.#end();
         this.#cutOff();
         return;

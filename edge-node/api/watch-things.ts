@@ -2,7 +2,7 @@ import { ApiFailure, apiErrors } from './api-error.ts';
 import { type Call, existing, keysWithin } from './call.ts';
 import { readDevices } from './list-things.ts';
 import { readCondition, readCount, readFields } from './request-facts.ts';
-import { ThingStream } from './thing-stream.ts';
+import { type StreamOptions, ThingStream } from './thing-stream.ts';
 
 const STREAMS_MAX = 64;
 
@@ -33,13 +33,16 @@ export function watchThings(call: Call): Response {
 }
 
 /** A reader's place among those there are for readers, until `onEnd`. */
-export function takeSlot({ streams, cutOff }: Call): { onEnd: () => void; cutOff: () => void } {
+export function takeSlot(call: Call): Pick<StreamOptions, 'mayGoOn' | 'onEnd' | 'cutOff'> {
+  const { streams, cutOff, caller, request, options } = call;
   if (streams.open >= STREAMS_MAX) throw new ApiFailure(apiErrors.tooManyStreams(STREAMS_MAX));
   streams.open += 1;
   const onEnd = () => {
     streams.open -= 1;
   };
-  return { onEnd, cutOff };
+  // Where another node asks, that one looks to it.
+  const mayGoOn = () => caller.via !== undefined || options.access.admits(request);
+  return { mayGoOn, onEnd, cutOff };
 }
 
 /** Server-sent events (WHATWG HTML, 9.2). */

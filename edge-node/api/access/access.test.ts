@@ -4,6 +4,7 @@ import { request } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, it } from 'node:test';
+import { createManualClock } from '#runtime/clock/manual-clock.ts';
 import { systemClock as clock } from '#runtime/clock/system-clock.ts';
 import { type HttpServer, serveHttp } from '#runtime/http/serve-http.ts';
 import { createEvents } from '#runtime/observe/events.ts';
@@ -123,6 +124,23 @@ describe('access to the HTTP API', () => {
     chmodSync(file, 0o600);
     writeFileSync(file, '{"v":2}');
     assert.throws(() => readTokens(file), { code: 'tokens-invalid', exit: 78 });
+  });
+
+  it('ends the streams of a token that was taken away', async () => {
+    const manual = createManualClock();
+    const access = new Access({ tokens: file, isOpen: false, events });
+    const server = parts.use(await serveTwins({ twins, clock: manual, access }));
+    const reader = async (name: string) => {
+      const headers = { ...bearer(make(name, 'read')), Accept: 'text/event-stream' };
+      const { body } = await fetch(`${server.url}/api/2/things`, { headers });
+      return body!.getReader();
+    };
+    const [kept, taken] = [await reader('ann'), await reader('bob')];
+    removeToken(file, 'bob');
+    manual.advance(15_000);
+    assert.equal(Buffer.from((await kept.read()).value!).toString(), ':\n\n');
+    await assert.rejects(taken.read());
+    await kept.cancel();
   });
 
   it('lets nobody in by a file it cannot read, and is not served to others unguarded', async () => {

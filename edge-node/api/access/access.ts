@@ -52,6 +52,17 @@ export class Access {
     return { name: readName(request), role: 'write', needsToken: false };
   }
 
+  /** Whether who asked so is let in still: a token may have been taken away meanwhile. */
+  admits(request: Request): boolean {
+    try {
+      this.identify(request);
+      return true;
+    } catch (error) {
+      if (error instanceof ApiFailure) return false;
+      throw error;
+    }
+  }
+
   #current(): readonly ApiToken[] {
     const { tokens: file, events } = this.#options;
     const version = versionOf(file);
