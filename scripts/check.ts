@@ -1,11 +1,14 @@
 /**
- * Checks the project: types, Biome, tidy, knip, and the tests (with `--all` the slow ones too).
- * One line a step, all that a failing step wrote; exit code 1 where one failed.
+ * Checks the project: types, Biome, tidy, knip, and tests: the quick ones that what is not
+ * committed can reach (all quick ones where nothing is), or with `--all` every test. One line a
+ * step, all that a failing step wrote; exit code 1 where one failed.
  */
 import { spawn } from 'node:child_process';
 import { globSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { delimiter, join } from 'node:path';
+import { reachedTests } from './tidy/reached-tests.ts';
+import { readProject, uncommittedFiles } from './tidy/read-project.ts';
 
 const ROOT = join(import.meta.dirname, '..');
 const BINARIES = join(ROOT, 'node_modules/.bin');
@@ -30,17 +33,29 @@ const STATIC_STEPS: readonly Step[] = [
   { name: 'knip', command: ['knip', '--no-progress'], live: false },
 ];
 
-function testStep(all: boolean): Step {
+function testFiles(all: boolean): string[] {
   const files = globSync('{shared,runtime,device-agent,edge-node,scripts}/**/*.test.ts', {
     cwd: ROOT,
     exclude: ['**/node_modules/**', ...(all ? [] : ['**/*.slow.test.ts'])],
-  });
+  }).sort();
+  const changed = all ? [] : uncommittedFiles(ROOT);
+  if (changed.length === 0 || changed.some(concernsAll)) return files;
+  const reached = new Set(reachedTests(readProject(ROOT).sources, changed));
+  return files.filter((path) => reached.has(path));
+}
+
+/** Settings, dependencies. */
+function concernsAll(path: string): boolean {
+  return !path.includes('/') && !path.endsWith('.md');
+}
+
+function testStep(files: readonly string[], all: boolean): Step {
   const options = [
     '--test-reporter=spec',
     `--test-timeout=${TEST_TIMEOUT_MS}`,
     `--test-concurrency=${availableParallelism()}`,
   ];
-  return { name: 'tests', command: ['node', '--test', ...options, ...files.sort()], live: all };
+  return { name: 'tests', command: ['node', '--test', ...options, ...files], live: all };
 }
 
 async function check(step: Step): Promise<Outcome> {
@@ -82,6 +97,8 @@ function closingLines(output: string): string[] {
 
 const all = process.argv.includes('--all');
 const outcomes = await Promise.all(STATIC_STEPS.map(check));
-const tests = await check(testStep(all));
-for (const line of closingLines(tests.output)) console.log(line);
-process.exitCode = [...outcomes, tests].every(({ passed }) => passed) ? 0 : 1;
+const files = testFiles(all);
+if (files.length === 0) console.log('ok     tests  none that the change can reach');
+else outcomes.push(await check(testStep(files, all)));
+for (const line of closingLines(outcomes.at(-1)!.output)) console.log(line);
+process.exitCode = outcomes.every(({ passed }) => passed) ? 0 : 1;
