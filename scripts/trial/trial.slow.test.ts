@@ -105,7 +105,9 @@ describe('field trial', { timeout: 240_000 }, () => {
     // Two motes send everything; of the others' samples few are sent.
     await until(
       trial,
-      (nodes) => devicesOf(nodes).filter(({ samples }) => samples > 500).length >= 2,
+      (nodes) =>
+        devicesOf(nodes).filter(({ samples }) => samples > 500).length >= 2 &&
+        devicesOf(nodes).filter(({ samples }) => samples > 100).length >= 4,
     );
     kill(trial, 'mote-1');
     kill(trial, 'edge-3');
